@@ -1,0 +1,98 @@
+"""kerasaudit: proves what a Keras model's parameter counts and training are.
+
+The names below are loaded when they are first used (PEP 562), so importing the package imports
+neither Keras nor NumPy nor pandas.
+
+>>> import kerasaudit as ka
+>>> dense = {"class_name": "Dense", "config": {"units": 10}}
+>>> ka.derive(dense, (None, 1600)).params
+16010
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from kerasaudit.version import __version__
+
+if TYPE_CHECKING:
+    from kerasaudit import zoo
+    from kerasaudit.derivation.layer import LayerConfig
+    from kerasaudit.derivation.rule import Derivation, Window, derive, rule
+    from kerasaudit.derivation.weight import Axis, Weight
+    from kerasaudit.errors import (
+        AuditError,
+        BackendMissingError,
+        ConfigError,
+        KerasAuditError,
+        RuleError,
+        ShapeError,
+        TargetError,
+        UnsupportedError,
+    )
+    from kerasaudit.reconciliation.audit import audit, audit_all
+    from kerasaudit.reconciliation.result import Audit, Failure, Finding
+    from kerasaudit.zoo import Claim, builder
+
+__all__ = [
+    "Audit",
+    "AuditError",
+    "Axis",
+    "BackendMissingError",
+    "Claim",
+    "ConfigError",
+    "Derivation",
+    "Failure",
+    "Finding",
+    "KerasAuditError",
+    "LayerConfig",
+    "RuleError",
+    "ShapeError",
+    "TargetError",
+    "UnsupportedError",
+    "Weight",
+    "Window",
+    "__version__",
+    "audit",
+    "audit_all",
+    "builder",
+    "derive",
+    "rule",
+    "zoo",
+]
+
+_HOMES = {
+    "kerasaudit.derivation.layer": ("LayerConfig",),
+    "kerasaudit.derivation.rule": ("Derivation", "Window", "derive", "rule"),
+    "kerasaudit.derivation.weight": ("Axis", "Weight"),
+    "kerasaudit.errors": (
+        "AuditError",
+        "BackendMissingError",
+        "ConfigError",
+        "KerasAuditError",
+        "RuleError",
+        "ShapeError",
+        "TargetError",
+        "UnsupportedError",
+    ),
+    "kerasaudit.reconciliation.audit": ("audit", "audit_all"),
+    "kerasaudit.reconciliation.result": ("Audit", "Failure", "Finding"),
+    "kerasaudit.zoo": ("Claim", "builder"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "zoo":
+        return importlib.import_module("kerasaudit.zoo")
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'kerasaudit' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""What the arithmetic says: weights, shapes and MACs from a config. Standard library only."""

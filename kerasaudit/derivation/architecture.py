@@ -1,0 +1,356 @@
+"""Architecture: the layers, calls and shapes of a model, derived from its config.
+
+One row of weights for each layer however often it is called; a call for each application. A layer
+that cannot be derived is kept with the reason, and the shapes that the config itself records
+carry the derivation past it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kerasaudit.derivation.graph import Constant, Graph, Node, Tensor, is_model, read_graph
+from kerasaudit.derivation.layer import LayerConfig
+from kerasaudit.derivation.rule import Derivation, derive
+from kerasaudit.derivation.shape import Shape, compatible, is_shape
+from kerasaudit.derivation.weight import Weight
+from kerasaudit.errors import (
+    ConfigError,
+    KerasAuditError,
+    RuleError,
+    ShapeError,
+    UnsupportedError,
+)
+
+__all__ = ["Architecture", "Call", "Layer", "Problem", "derive_architecture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why something could not be derived, or where a config contradicts itself.
+
+    `kind`: "unsupported" (no rule), "config" (a value that no layer can have), "shape" (an input
+    shape that does not fit), "no shape" (its input shape is not known), "declared" (the derived
+    shape is not the one that the config records), "rule" (the rule itself failed), "not called".
+    """
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One application of a layer. A shape or MACs that are not known are `None`."""
+
+    path: str
+    number: int
+    class_name: str
+    input_shapes: tuple[Shape | None, ...]
+    output_shape: Shape | tuple[Shape, ...] | None
+    macs: int | None
+    declared: bool = False
+    derivation: Derivation | None = None
+
+
+@dataclass(slots=True)
+class Layer:
+    """One layer: its weights once, its calls, and what stands in the way of deriving it.
+
+    `path` joins the names of the models around it and its own: "encoder/conv1".
+    """
+
+    path: str
+    config: LayerConfig
+    weights: tuple[Weight, ...] | None = None
+    calls: list[Call] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def derivation(self) -> Derivation | None:
+        """The first call's derivation: the layer's formula, working and window."""
+        return next((call.derivation for call in self.calls if call.derivation), None)
+
+    @property
+    def macs(self) -> int | None:
+        """The MACs of all calls together: `None` if any is unknown or there is none."""
+        known = [call.macs for call in self.calls if call.macs is not None]
+        return sum(known) if self.calls and len(known) == len(self.calls) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A model as its config describes it: layers in config order, calls in graph order."""
+
+    name: str
+    class_name: str
+    layers: tuple[Layer, ...]
+    calls: tuple[Call, ...]
+    input_shapes: tuple[Shape, ...]
+    output_shapes: tuple[Shape | None, ...]
+    built: bool
+
+
+def derive_architecture(config: Mapping[str, Any], input_shape: object = None) -> Architecture:
+    """Derive every layer of a serialised Sequential or Functional model.
+
+    Args:
+        config: `{"class_name": …, "config": {…}}`, as `model.to_json()` writes it.
+        input_shape: the shape (or a list or dict of shapes) to feed in, the batch axis first,
+            instead of what the config declares: needed where it declares none.
+
+    Raises:
+        ConfigError: this is no model's config, or its graph is malformed; `ShapeError` for an
+            `input_shape` that the model cannot take.
+
+    A layer that cannot be derived raises nothing: it is returned with its `problems`.
+    """
+    root = LayerConfig(config)
+    graph = read_graph(root)
+    shapes, overridden = _root_inputs(root, graph, input_shape)
+    walk = _Walk(overridden=overridden)
+    if shapes is None:
+        walk.list_layers(graph, "")
+        output_shapes: tuple[Shape | None, ...] = ()
+    else:
+        output_shapes = walk.run(graph, shapes)
+    frozen = not root.trainable
+    for layer in walk.layers.values():
+        if not layer.calls and not layer.problems:
+            reason = "is never called" if shapes is not None else "has no input shape yet"
+            layer.problems.append(Problem("not called", f"{layer.config}: {reason}"))
+        if frozen and layer.weights:
+            # What counts is the outermost model: its trainable_weights are what fit updates.
+            layer.weights = tuple(replace_trainable(w, False) for w in layer.weights)
+    return Architecture(
+        name=root.name,
+        class_name=root.class_name,
+        layers=tuple(walk.layers.values()),
+        calls=tuple(walk.calls),
+        input_shapes=shapes or (),
+        output_shapes=output_shapes,
+        built=shapes is not None,
+    )
+
+
+def replace_trainable(weight: Weight, trainable: bool) -> Weight:
+    """The weight with `trainable` in effect."""
+    return weight.in_effect(trainable=trainable, dtype=weight.dtype or "float32")
+
+
+def _root_inputs(
+    root: LayerConfig, graph: Graph, given: object
+) -> tuple[tuple[Shape, ...] | None, bool]:
+    """The shapes to feed in, and whether they are other than the config's own."""
+    if graph.entry is not None:
+        declared: tuple[Shape | None, ...] = (graph.declared_input,)
+    else:
+        declared = tuple(graph.layers[tensor.layer].declared_shape() for tensor in graph.inputs)
+    if given is None:
+        known = tuple(shape for shape in declared if shape is not None)
+        return (known if len(known) == len(declared) else None), False
+    shapes = _given_shapes(root, graph, given)
+    for shape, expected in zip(shapes, declared, strict=True):
+        if expected is not None and not compatible(shape, expected):
+            raise ShapeError(
+                f"{root}: expected an input shape that fits {expected}, received {shape}"
+            )
+    return shapes, shapes != declared
+
+
+def _given_shapes(root: LayerConfig, graph: Graph, given: object) -> tuple[Shape, ...]:
+    names = [tensor.key or tensor.layer for tensor in graph.inputs]
+    if isinstance(given, Mapping):
+        if set(given) != set(names):
+            raise ShapeError(f"{root}: expected input shapes for {names}, received {sorted(given)}")
+        shapes = [given[name] for name in names]
+    else:
+        shapes = (
+            [given] if is_shape(given) else list(given) if isinstance(given, (list, tuple)) else []
+        )
+    if len(shapes) != len(graph.inputs) or not all(is_shape(shape) and shape for shape in shapes):
+        raise ShapeError(
+            f"{root}: expected {len(graph.inputs)} input shape(s) with the batch axis first, "
+            f"received {given!r}"
+        )
+    return tuple(tuple(shape) for shape in shapes)
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A model in the middle of being walked: its graph, what its calls gave, where it stands."""
+
+    graph: Graph
+    prefix: str
+    values: dict[tuple[str, int], tuple[Shape | None, ...]]
+    position: int = 0
+
+    def outputs(self) -> tuple[Shape | None, ...]:
+        return tuple(_pick(self.values, tensor) for tensor in self.graph.outputs)
+
+
+def _pick(values: dict[tuple[str, int], tuple[Shape | None, ...]], tensor: Tensor) -> Shape | None:
+    outputs = values.get((tensor.layer, tensor.call), ())
+    return outputs[tensor.output] if tensor.output < len(outputs) else None
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Walks the calls of a model and of the models in it, on a stack of its own."""
+
+    overridden: bool
+    layers: dict[str, Layer] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    graphs: dict[str, Graph] = field(default_factory=dict)
+
+    def list_layers(self, graph: Graph, prefix: str) -> None:
+        """Enter the rows of a model, nested models' rows in their place, in config order."""
+        stack = [(prefix + name, layer) for name, layer in reversed(graph.layers.items())]
+        while stack:
+            path, layer = stack.pop()
+            if not is_model(layer):
+                self.layers.setdefault(path, Layer(path, layer))
+                continue
+            inner = self.graphs[path] = self.graphs.get(path) or read_graph(layer)
+            stack += [(f"{path}/{name}", child) for name, child in reversed(inner.layers.items())]
+
+    def run(self, graph: Graph, shapes: tuple[Shape, ...]) -> tuple[Shape | None, ...]:
+        self.list_layers(graph, "")
+        stack = [_Frame(graph, "", self._feed(graph, shapes))]
+        while True:
+            frame = stack[-1]
+            if frame.position == len(frame.graph.nodes):
+                stack.pop()
+                if not stack:
+                    return frame.outputs()
+                caller = stack[-1]
+                node = caller.graph.nodes[caller.position]
+                caller.values[node.layer, node.call] = frame.outputs()
+                caller.position += 1
+                continue
+            node = frame.graph.nodes[frame.position]
+            path = frame.prefix + node.layer
+            if path in self.graphs:
+                inner = self.graphs[path]
+                inputs = [shape for shape, _ in self._arguments(frame, node)]
+                stack.append(
+                    _Frame(inner, path + "/", self._feed(inner, self._named(inner, node, inputs)))
+                )
+                continue
+            frame.values[node.layer, node.call] = self._apply(frame, node)
+            frame.position += 1
+
+    @staticmethod
+    def _named(inner: Graph, node: Node, shapes: list[Shape | None]) -> tuple[Shape | None, ...]:
+        """The shapes in the order of the inner model's inputs, by name where both have names."""
+        keys = [a.key if isinstance(a, Tensor) else None for a in node.arguments]
+        names = [tensor.key for tensor in inner.inputs]
+        if None not in keys and None not in names and set(keys) == set(names):
+            by_key = dict(zip(keys, shapes, strict=True))
+            return tuple(by_key[name] for name in names)
+        return tuple(shapes)
+
+    @staticmethod
+    def _feed(
+        graph: Graph, shapes: tuple[Shape | None, ...]
+    ) -> dict[tuple[str, int], tuple[Shape | None, ...]]:
+        if graph.entry is not None:
+            return {(graph.entry, 0): (shapes[:1] or (None,))}
+        fed = dict.fromkeys((tensor.layer for tensor in graph.inputs), None)
+        fed.update(zip(fed, shapes, strict=False))
+        # An InputLayer is fed under call -1; its own call, 0, checks the shape against its config.
+        return {(name, -1): (shape,) for name, shape in fed.items()}
+
+    def _arguments(self, frame: _Frame, node: Node) -> list[tuple[Shape | None, bool]]:
+        """The shape of each argument, and whether it is the config's word instead of derived."""
+        result: list[tuple[Shape | None, bool]] = []
+        for argument in node.arguments:
+            if isinstance(argument, Constant):
+                result.append((argument.shape, False))
+                continue
+            shape = _pick(frame.values, argument)
+            if shape is None and argument.declared is not None and not self.overridden:
+                result.append((argument.declared, True))
+            else:
+                result.append((shape, False))
+        if not node.arguments:
+            result.append((_pick(frame.values, Tensor(node.layer, -1, 0)), False))
+        return result
+
+    def _apply(self, frame: _Frame, node: Node) -> tuple[Shape | None, ...]:
+        """Derive one call and enter it; return the shapes of its outputs."""
+        layer = self.layers[frame.prefix + node.layer]
+        arguments = self._arguments(frame, node)
+        shapes = tuple(shape for shape, _ in arguments)
+        self._compare_with_declared(layer, frame, node, shapes)
+        derivation = self._derive(layer, shapes)
+        output = derivation.output_shape if derivation else None
+        call = Call(
+            path=layer.path,
+            number=node.call,
+            class_name=layer.config.class_name,
+            input_shapes=shapes,
+            output_shape=output,
+            macs=derivation.macs if derivation else None,
+            declared=any(declared for _, declared in arguments),
+            derivation=derivation,
+        )
+        layer.calls.append(call)
+        self.calls.append(call)
+        if output is None:
+            return (None,)
+        return (output,) if is_shape(output) else tuple(output)  # type: ignore[arg-type]
+
+    def _compare_with_declared(
+        self, layer: Layer, frame: _Frame, node: Node, shapes: tuple[Shape | None, ...]
+    ) -> None:
+        if self.overridden:
+            return
+        for argument, shape in zip(node.arguments, shapes, strict=False):
+            declared = argument.declared if isinstance(argument, Tensor) else None
+            if shape is not None and declared is not None and not compatible(shape, declared):
+                layer.problems.append(
+                    Problem(
+                        "declared",
+                        f"{layer.config}: the derived input shape is {shape}, "
+                        f"the config records {declared}",
+                    )
+                )
+
+    @staticmethod
+    def _derive(layer: Layer, shapes: tuple[Shape | None, ...]) -> Derivation | None:
+        def problem(kind: str, message: object) -> None:
+            found = Problem(kind, str(message))
+            if found not in layer.problems:
+                layer.problems.append(found)
+
+        known = [shape for shape in shapes if shape is not None]
+        if len(known) != len(shapes):
+            # A class without a rule is reported as that, whatever its input.
+            try:
+                derive(layer.config.serialised, ())
+            except UnsupportedError as error:
+                problem("unsupported", error)
+            except KerasAuditError:
+                problem("no shape", f"{layer.config}: its input shape is not known")
+            return None
+        try:
+            derivation = derive(layer.config.serialised, known[0] if len(known) == 1 else known)
+        except UnsupportedError as error:
+            problem("unsupported", error)
+        except ShapeError as error:
+            problem("shape", error)
+        except ConfigError as error:
+            problem("config", error)
+        except RuleError as error:
+            problem("rule", error)
+        except Exception as error:  # a user's rule may raise anything; the audit goes on
+            problem("rule", f"{layer.config}: its rule raised {type(error).__name__}: {error}")
+        else:
+            if layer.weights is None:
+                layer.weights = derivation.weights
+            elif layer.weights != derivation.weights:
+                problem("shape", f"{layer.config}: shared, but its calls need different weights")
+            return derivation
+        return None

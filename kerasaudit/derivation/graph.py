@@ -1,0 +1,296 @@
+"""A model's config as a graph of calls: Sequential and Functional read into one form.
+
+Nothing here recurses, so neither depth nor length of a config is bounded by the stack, and every
+step is linear in the size of the config.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kerasaudit.derivation.layer import LayerConfig
+from kerasaudit.derivation.shape import Shape, is_shape
+from kerasaudit.errors import ConfigError
+
+__all__ = ["Constant", "Graph", "Node", "Tensor", "is_model", "read_graph"]
+
+_ENTRY = "(input)"
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A reference to an output of a call; `declared` is the shape that the config records for it."""
+
+    layer: str
+    call: int
+    output: int
+    declared: Shape | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number or an array among the operands of an operation: only its shape matters."""
+
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One call: layer `layer`, the `call`-th time, on `arguments` in the order they are passed.
+
+    `waits_for` holds every tensor that the call takes, masks and states included.
+    """
+
+    layer: str
+    call: int
+    arguments: tuple[Tensor | Constant, ...]
+    waits_for: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The layers of one model in config order, and its calls in an order that can be executed.
+
+    `shapeless`: a Sequential model that declares no input shape. `sequential` inputs are not
+    bound to an InputLayer: `inputs` then names the entry itself.
+    """
+
+    model: LayerConfig
+    layers: Mapping[str, LayerConfig]
+    nodes: tuple[Node, ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    several_outputs: bool
+    declared_input: Shape | None = None
+
+    @property
+    def entry(self) -> str | None:
+        """The name that stands for the input of a Sequential model; `None` for a Functional one."""
+        return _ENTRY if self.inputs and self.inputs[0].layer == _ENTRY else None
+
+
+def is_model(layer: LayerConfig) -> bool:
+    """Whether a serialised layer is a model whose config holds its graph."""
+    config = layer.config
+    if not isinstance(config.get("layers"), (list, tuple)):
+        return False
+    return "input_layers" in config or layer.class_name == "Sequential"
+
+
+def read_graph(model: LayerConfig) -> Graph:
+    """Read the config of a Sequential or Functional model.
+
+    Raises:
+        ConfigError: it is neither, or it is malformed: layers of one name, a call that refers to
+            a layer or call that is not there, calls in a circle.
+    """
+    if not is_model(model):
+        raise ConfigError(
+            f"{model}: expected the config of a Sequential or Functional model (with 'layers'), "
+            f"received the keys {sorted(map(str, model.config))[:8]}"
+        )
+    return _read_functional(model) if "input_layers" in model.config else _read_sequential(model)
+
+
+def _read_layers(model: LayerConfig) -> list[LayerConfig]:
+    entries = model.config["layers"]
+    layers = []
+    for position, entry in enumerate(entries):
+        if not isinstance(entry, Mapping):
+            model.fail(f"layers[{position}] must be a mapping, received {entry!r}")
+        layer = LayerConfig(entry)
+        if not layer.name:
+            model.fail(f"layers[{position}] ({layer.class_name}) must have a name, received none")
+        layers.append(layer)
+    return layers
+
+
+def _read_sequential(model: LayerConfig) -> Graph:
+    layers: dict[str, LayerConfig] = {}
+    calls: dict[str, int] = {}
+    nodes = []
+    current = Tensor(_ENTRY, 0, 0)
+    for layer in _read_layers(model):
+        # Keras refuses two layers of one name, so a name met again is the same layer again.
+        layers.setdefault(layer.name, layer)
+        build = layer.serialised.get("build_config")
+        recorded = build.get("input_shape") if isinstance(build, Mapping) else None
+        declared = tuple(recorded) if recorded and is_shape(recorded) else None
+        taken = Tensor(current.layer, current.call, current.output, declared)
+        call = calls.get(layer.name, 0)
+        calls[layer.name] = call + 1
+        nodes.append(Node(layer.name, call, (taken,), (taken,)))
+        current = Tensor(layer.name, call, 0)
+    return Graph(
+        model=model,
+        layers=layers,
+        nodes=tuple(nodes),
+        inputs=(Tensor(_ENTRY, 0, 0),),
+        outputs=(current,),
+        several_outputs=False,
+        declared_input=_sequential_input(model, layers),
+    )
+
+
+def _sequential_input(model: LayerConfig, layers: Mapping[str, LayerConfig]) -> Shape | None:
+    first = next(iter(layers.values()), None)
+    if first is not None:
+        if is_model(first):
+            # The first layer is itself a model: its own input shape holds (Keras: input_shape).
+            inner = first.config.get("build_input_shape")
+        else:
+            inner = first.declared_shape()
+        if inner is not None and is_shape(inner):
+            return tuple(inner)
+    recorded = model.get("build_input_shape")
+    return tuple(recorded) if recorded is not None and is_shape(recorded) else None
+
+
+def _read_functional(model: LayerConfig) -> Graph:
+    layers: dict[str, LayerConfig] = {}
+    nodes: list[Node] = []
+    for layer in _read_layers(model):
+        if layer.name in layers:
+            model.fail(f"layer names must be unique, received {layer.name!r} twice")
+        layers[layer.name] = layer
+        inbound = layer.serialised.get("inbound_nodes") or []
+        if not isinstance(inbound, (list, tuple)):
+            layer.fail(f"inbound_nodes must be a list, received {inbound!r}")
+        if not inbound and layer.class_name == "InputLayer":
+            nodes.append(Node(layer.name, 0, (), ()))
+        for call, data in enumerate(inbound):
+            nodes.append(_read_node(layer, call, data))
+    inputs, _ = _read_ends(model, layers, "input_layers")
+    outputs, several = _read_ends(model, layers, "output_layers")
+    return Graph(model, layers, _ordered(model, layers, nodes), inputs, outputs, several)
+
+
+def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
+    if isinstance(data, Mapping):
+        arguments = data.get("args") or []
+        named = data.get("kwargs") or {}
+        if not isinstance(arguments, (list, tuple)) or not isinstance(named, Mapping):
+            layer.fail(f"inbound_nodes[{call}] must hold a list 'args' and a mapping 'kwargs'")
+        positional = list(_leaves(layer, arguments))
+        keywords = list(_leaves(layer, list(named.values())))
+    elif isinstance(data, (list, tuple)):  # Keras 2: [[name, call, output, kwargs], …]
+        positional, keywords = [_tensor(layer, item[:3]) for item in data if item], []
+    else:
+        layer.fail(f"inbound_nodes[{call}] must be a mapping or a list, received {data!r}")
+    if not layer.is_operation:
+        positional = [item for item in positional if isinstance(item, Tensor)]
+    passed = positional if any(isinstance(i, Tensor) for i in positional) else keywords
+    waits_for = tuple(item for item in (*positional, *keywords) if isinstance(item, Tensor))
+    return Node(layer.name, call, tuple(passed), waits_for)
+
+
+def _leaves(layer: LayerConfig, structure: Any) -> Iterator[Tensor | Constant]:
+    """The tensors and constants in nested lists and dicts, in order, without recursion."""
+    stack: list[tuple[str | None, Any]] = [(None, structure)]
+    while stack:
+        key, item = stack.pop()
+        if isinstance(item, (list, tuple)):
+            stack.extend((key, child) for child in reversed(item))
+        elif isinstance(item, Mapping):
+            marker = item.get("class_name")
+            config = item.get("config")
+            if marker == "__keras_tensor__" and isinstance(config, Mapping):
+                shape = config.get("shape")
+                declared = tuple(shape) if shape is not None and is_shape(shape) else None
+                yield _tensor(layer, config.get("keras_history"), declared, key)
+            elif marker in ("__tensor__", "__numpy__") and isinstance(config, Mapping):
+                yield Constant(_array_shape(config.get("value")))
+            elif marker is None:
+                stack.extend((str(k), item[k]) for k in sorted(item, key=str, reverse=True))
+        elif isinstance(item, (int, float)) and not isinstance(item, bool):
+            yield Constant(())
+
+
+def _array_shape(value: Any) -> Shape:
+    shape: list[int] = []
+    while isinstance(value, (list, tuple)):
+        shape.append(len(value))
+        value = value[0] if value else None
+    return tuple(shape)
+
+
+def _tensor(
+    layer: LayerConfig, history: Any, declared: Shape | None = None, key: str | None = None
+) -> Tensor:
+    if (
+        not isinstance(history, (list, tuple))
+        or len(history) != 3
+        or not isinstance(history[0], str)
+        or not all(isinstance(i, int) and not isinstance(i, bool) and i >= 0 for i in history[1:])
+    ):
+        layer.fail(f"expected a tensor [layer, call, output], received {history!r}")
+    return Tensor(history[0], history[1], history[2], declared, key)
+
+
+def _read_ends(
+    model: LayerConfig, layers: Mapping[str, LayerConfig], key: str
+) -> tuple[tuple[Tensor, ...], bool]:
+    """The model's inputs or outputs: a tensor, or lists and dicts of them, in Keras's order."""
+    found: list[Tensor] = []
+    stack: list[tuple[str | None, Any]] = [(None, model.config.get(key))]
+    single = is_single_tensor(model.config.get(key))
+    while stack:
+        name, item = stack.pop()
+        if is_single_tensor(item):
+            tensor = _tensor(model, item, key=name)
+            if tensor.layer not in layers:
+                model.fail(f"{key} must name its layers, received {tensor.layer!r}")
+            # A nested functional model counts its calls from 1 here, for it was called once when
+            # it was made; everywhere else calls count from 0.
+            nested = "input_layers" in layers[tensor.layer].config
+            call = tensor.call - 1 if nested and tensor.call else tensor.call
+            found.append(Tensor(tensor.layer, call, tensor.output, None, name))
+        elif isinstance(item, (list, tuple)):
+            stack.extend((name, child) for child in reversed(item))
+        elif isinstance(item, Mapping):
+            stack.extend((str(k), item[k]) for k in sorted(item, key=str, reverse=True))
+        else:
+            model.fail(f"{key} must hold [layer, call, output], received {item!r}")
+    return tuple(found), not single
+
+
+def is_single_tensor(item: Any) -> bool:
+    """Whether `item` is one `[layer, call, output]`."""
+    return isinstance(item, (list, tuple)) and len(item) == 3 and isinstance(item[0], str)
+
+
+def _ordered(
+    model: LayerConfig, layers: Mapping[str, LayerConfig], nodes: list[Node]
+) -> tuple[Node, ...]:
+    """The calls in an order in which each comes after those it takes its inputs from (Kahn)."""
+    by_key = {(node.layer, node.call): node for node in nodes}
+    waiting: dict[tuple[str, int], int] = {}
+    followers: dict[tuple[str, int], list[Node]] = {}
+    for node in nodes:
+        sources = {(tensor.layer, tensor.call) for tensor in node.waits_for}
+        for source in sources:
+            if source not in by_key:
+                known = "call" if source[0] in layers else "layer"
+                model.fail(
+                    f"layer {node.layer!r} takes its input from {source[0]!r}, call {source[1]}, "
+                    f"but there is no such {known}"
+                )
+            followers.setdefault(source, []).append(node)
+        waiting[node.layer, node.call] = len(sources)
+    ready = deque(node for node in nodes if not waiting[node.layer, node.call])
+    ordered = []
+    while ready:
+        node = ready.popleft()
+        ordered.append(node)
+        for follower in followers.get((node.layer, node.call), ()):
+            waiting[follower.layer, follower.call] -= 1
+            if not waiting[follower.layer, follower.call]:
+                ready.append(follower)
+    if len(ordered) != len(nodes):
+        stuck = sorted({node.layer for node in nodes} - {node.layer for node in ordered})
+        model.fail(f"its calls must not go in a circle, received one through {stuck[:5]}")
+    return tuple(ordered)

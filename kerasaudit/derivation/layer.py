@@ -1,0 +1,214 @@
+"""A layer's config as a rule reads it: every value checked before it enters the arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from kerasaudit.derivation.shape import Shape, is_shape
+from kerasaudit.errors import ConfigError, ShapeError, UnsupportedError
+
+__all__ = ["LayerConfig"]
+
+_REQUIRED = object()
+
+
+class LayerConfig:
+    """A serialised layer, `{"class_name": …, "config": {…}}`, read with checks.
+
+    Every reader takes Keras's own default for a value that the config leaves out, and raises
+    `ConfigError` (which names the layer, the value, what was expected and what was received)
+    for one that no layer can have. A user's rule reads its config in the same way.
+
+    >>> layer = LayerConfig({"class_name": "Dense", "config": {"name": "out", "units": 10}})
+    >>> layer.integer("units"), layer.boolean("use_bias", True)
+    (10, True)
+    """
+
+    def __init__(self, serialised: Mapping[str, Any]) -> None:
+        class_name = serialised.get("class_name") if isinstance(serialised, Mapping) else None
+        if not isinstance(class_name, str) or not class_name:
+            raise ConfigError(
+                "a layer config must be a mapping with the keys 'class_name' and 'config', "
+                f"received {_short(serialised)}"
+            )
+        config = serialised.get("config")
+        if not isinstance(config, Mapping):
+            raise ConfigError(
+                f"layer of class {class_name}: 'config' must be a mapping, received "
+                f"{_short(config)}"
+            )
+        self.class_name: str = class_name
+        self.config: Mapping[str, Any] = config
+        self.serialised: Mapping[str, Any] = serialised
+        name = serialised.get("name", config.get("name"))
+        self.name: str = name if isinstance(name, str) else ""
+        self.keys: tuple[str, ...] = self._keys()
+
+    # -- identity ---------------------------------------------------------------------------
+
+    def _keys(self) -> tuple[str, ...]:
+        """The names under which a rule for this layer may be registered, the most exact first.
+
+        A class of Keras's own is known by its name ("Conv2D"), an operation by "keras.ops.Add",
+        any other class by its registered name ("package>Name") or by its module and name.
+        """
+        module = self.serialised.get("module")
+        registered = self.serialised.get("registered_name")
+        if isinstance(module, str) and (module == "keras" or module.startswith("keras.")):
+            operation = module.startswith("keras.src.ops.")
+            return (f"keras.ops.{self.class_name}" if operation else self.class_name,)
+        if not isinstance(module, str) and not isinstance(registered, str):
+            return (self.class_name,)  # written by hand, or by Keras 2
+        names = [registered] if isinstance(registered, str) and ">" in registered else []
+        # Keras writes no module for a class that was defined in a script or a notebook.
+        names.append(f"{module if isinstance(module, str) else '__main__'}.{self.class_name}")
+        return tuple(names)
+
+    @property
+    def is_operation(self) -> bool:
+        """Whether this is a `keras.ops` node: it has no weights of its own and no layer object."""
+        return self.keys[0].startswith("keras.ops.")
+
+    def __str__(self) -> str:
+        return f"layer {self.name!r} ({self.class_name})" if self.name else self.class_name
+
+    def fail(self, message: str) -> NoReturn:
+        """Raise `ConfigError` with the layer's name before `message`."""
+        raise ConfigError(f"{self}: {message}")
+
+    def unsupported(self, message: str) -> NoReturn:
+        """Raise `UnsupportedError`: the layer is in a state that no rule describes."""
+        raise UnsupportedError(f"{self}: {message}")
+
+    def shape_error(self, expected: str, received: object) -> NoReturn:
+        """Raise `ShapeError` with the layer's name, what was expected and what was received."""
+        raise ShapeError(f"{self}: expected {expected}, received {received}")
+
+    # -- values -----------------------------------------------------------------------------
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The raw value, or `default` where the config leaves it out or says `None`."""
+        value = self.config.get(key)
+        return default if value is None else value
+
+    def _require(self, key: str, default: Any, expected: str) -> Any:
+        value = self.get(key, default)
+        if value is _REQUIRED:
+            self.fail(f"{key} must be {expected}, received nothing")
+        return value
+
+    def integer(self, key: str, default: Any = _REQUIRED, minimum: int = 1) -> int:
+        """An integer of at least `minimum` (a bool is none)."""
+        expected = _integer_words(minimum)
+        value = self._require(key, default, expected)
+        if not _is_integer(value) or value < minimum:
+            self.fail(f"{key} must be {expected}, received {_short(value)}")
+        return int(value)
+
+    def boolean(self, key: str, default: bool) -> bool:
+        """True or False."""
+        value = self.get(key, default)
+        if not isinstance(value, bool):
+            self.fail(f"{key} must be true or false, received {_short(value)}")
+        return value
+
+    def choice(self, key: str, default: str, *others: str) -> str:
+        """One of `default` and `others`, in either case, as Keras reads it."""
+        value = self.get(key, default)
+        lower = value.lower() if isinstance(value, str) else value
+        if lower not in (default, *others):
+            choices = ", ".join(repr(choice) for choice in (default, *others))
+            self.fail(f"{key} must be one of {choices}, received {_short(value)}")
+        return str(lower)
+
+    def integers(
+        self, key: str, rank: int, default: Any = _REQUIRED, minimum: int = 1
+    ) -> tuple[int, ...]:
+        """`rank` integers, or one integer that stands for all of them."""
+        expected = f"{_integer_words(minimum)} or {rank} of them"
+        value = self._require(key, default, expected)
+        values = tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
+        if len(values) != rank or not all(_is_integer(v) and v >= minimum for v in values):
+            self.fail(f"{key} must be {expected}, received {_short(value)}")
+        return values
+
+    def axes(self, key: str, default: int | tuple[int, ...], x: Shape) -> tuple[int, ...]:
+        """One axis or several, counted from either end of shape `x`, as non-negative indices."""
+        value = self.get(key, default)
+        values = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        if not all(_is_integer(v) and -len(x) <= v < len(x) for v in values):
+            self.fail(f"{key} must lie within the rank of the input {x}, received {_short(value)}")
+        return tuple(v % len(x) for v in values)
+
+    # -- inputs -----------------------------------------------------------------------------
+
+    def expect_rank(self, x: Shape, rank: int, *, or_more: bool = False) -> None:
+        """Raise `ShapeError` unless shape `x` (the batch axis included) has `rank` axes."""
+        if len(x) != rank and not (or_more and len(x) > rank):
+            more = " or more" if or_more else ""
+            self.shape_error(f"an input of rank {rank}{more} (batch axis included)", x)
+
+    def extent(self, x: Shape, axis: int) -> int:
+        """The extent of `x` along `axis`, which a weight's shape depends on, so it must be known."""
+        extent = x[axis]
+        if extent is None:
+            self.shape_error(f"a known extent on axis {axis}, which shapes a weight", x)
+        return extent
+
+    def channels_first(self) -> bool:
+        """Whether `data_format` puts the channels before the spatial axes."""
+        return self.choice("data_format", "channels_last", "channels_first") == "channels_first"
+
+    def declared_shape(self) -> Shape | None:
+        """The input shape that an InputLayer (in Keras 2, any first layer) declares, or `None`."""
+        for key in ("batch_shape", "batch_input_shape"):
+            value = self.get(key)
+            if value is not None:
+                if not is_shape(value):
+                    self.fail(
+                        f"{key} must be a list of integers and null, received {_short(value)}"
+                    )
+                return tuple(value)
+        return None
+
+    # -- what every layer has -----------------------------------------------------------------
+
+    @property
+    def trainable(self) -> bool:
+        """The layer's own `trainable`, True where the config does not say."""
+        return self.boolean("trainable", True)
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype in which the layer holds its weights: float32 under "mixed_float16".
+
+        Raises `UnsupportedError` for a quantised policy, which changes the weights themselves.
+        """
+        policy = self.get("dtype", "float32")
+        if isinstance(policy, Mapping):
+            inner = policy.get("config")
+            name = inner.get("name") if isinstance(inner, Mapping) else None
+            if policy.get("class_name") != "DTypePolicy":
+                self.unsupported(f"dtype policy {_short(policy.get('class_name'))} is not derived")
+            policy = name
+        if not isinstance(policy, str):
+            self.fail(f"dtype must name a dtype or a dtype policy, received {_short(policy)}")
+        if "_from_" in policy or policy.startswith(("int4/", "int8/", "gptq", "awq")):
+            self.unsupported(f"the quantised dtype policy {policy!r} is not derived")
+        return "float32" if policy.startswith("mixed_") else policy
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _integer_words(minimum: int) -> str:
+    return {0: "a non-negative integer", 1: "a positive integer"}.get(
+        minimum, f"an integer of at least {minimum}"
+    )
+
+
+def _short(value: object, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

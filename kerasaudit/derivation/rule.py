@@ -1,0 +1,241 @@
+"""Rules: for a layer class, a bare function from its config and input shape to its derivation."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from kerasaudit.derivation.layer import LayerConfig
+from kerasaudit.derivation.shape import Shape, is_shape
+from kerasaudit.derivation.weight import Weight
+from kerasaudit.errors import RuleError, UnsupportedError
+
+__all__ = ["Derivation", "Rule", "Window", "derive", "find_rule", "registered_rules", "rule"]
+
+_BUILT_IN = "kerasaudit.derivation.rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How a layer's window moves over its input, per spatial axis: what receptive fields need."""
+
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    padding: str
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """What the arithmetic says of one layer, applied to one input.
+
+    `output_shape` and `macs` are `None` where they are not known. `output_shape` is a tuple of
+    shapes for a layer with several outputs. `macs` counts multiply-accumulates of contractions,
+    per example: no bias, no element-wise work.
+    """
+
+    weights: tuple[Weight, ...] = ()
+    output_shape: Shape | tuple[Shape, ...] | None = None
+    macs: int | None = None
+    window: Window | None = None
+
+    @property
+    def params(self) -> int:
+        """How many elements all weights have together."""
+        return sum(weight.count for weight in self.weights)
+
+    @property
+    def trainable_params(self) -> int:
+        """How many of them the optimizer updates, frozen layers taken into account."""
+        return sum(weight.count for weight in self.weights if weight.trainable)
+
+    @property
+    def non_trainable_params(self) -> int:
+        """The others: frozen weights and statistics."""
+        return self.params - self.trainable_params
+
+    @property
+    def formula(self) -> str:
+        """The sum of the weights in symbols, such as "kh·kw·C_in·K + K"; "" without weights."""
+        return " + ".join(weight.formula for weight in self.weights)
+
+    @property
+    def working(self) -> str:
+        """The same sum in numbers, such as "3·3·1·32 + 32"; "" without weights."""
+        return " + ".join(weight.working for weight in self.weights)
+
+
+RuleFunction = Callable[[LayerConfig, Any], Derivation]
+_Function = TypeVar("_Function", bound=RuleFunction)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A registered rule: its function, the classes that it derives, and whose it is."""
+
+    function: RuleFunction
+    keys: tuple[str, ...]
+    several_inputs: bool
+    built_in: bool
+
+    @property
+    def documentation(self) -> str:
+        """The function's docstring: what `kerasaudit explain` prints."""
+        return inspect.getdoc(self.function) or ""
+
+
+_built_in_rules: dict[str, Rule] = {}
+_user_rules: dict[str, Rule] = {}
+
+
+def rule(*classes: str | type, several_inputs: bool = False) -> Callable[[_Function], _Function]:
+    """Register the decorated function as the rule of `classes`.
+
+    A rule is a bare function `(layer, x) -> Derivation`. `layer` is a `LayerConfig`; `x` is the
+    input shape with the batch axis first, or a tuple of shapes if `several_inputs`. Its
+    docstring is its documentation. A class of your own is given itself, by its registered name
+    ("package>MyLayer"), or by its module and name ("package.module.MyLayer"); a rule of yours for
+    a class of Keras's ("Dense") is preferred to the built-in one.
+
+    Raises:
+        RuleError: one of `classes` has such a rule already.
+
+    A scale for each channel, `C` weights:
+
+    >>> from kerasaudit import Axis, Derivation, Weight, derive, rule
+    >>> @rule("example>ChannelScale")
+    ... def channel_scale(layer, x):
+    ...     scale = Weight("scale", Axis("C", layer.extent(x, -1)), unit="C")
+    ...     return Derivation(weights=(scale,), output_shape=x, macs=0)
+    >>> config = {"module": "example", "class_name": "ChannelScale", "config": {},
+    ...           "registered_name": "example>ChannelScale"}
+    >>> derive(config, (None, 28, 28, 16)).params
+    16
+    """
+    if not classes:
+        raise RuleError("@rule needs at least one layer class, received none")
+    keys = tuple(_key_of(cls) for cls in classes)
+
+    def register(function: _Function) -> _Function:
+        built_in = function.__module__.startswith(_BUILT_IN + ".")
+        registry = _built_in_rules if built_in else _user_rules
+        entry = Rule(function, keys, several_inputs, built_in)
+        for key in keys:
+            if key in registry:
+                raise RuleError(
+                    f"@rule: {key!r} has a rule already "
+                    f"({registry[key].function.__module__}.{registry[key].function.__qualname__})"
+                )
+        registry.update(dict.fromkeys(keys, entry))
+        return function
+
+    return register
+
+
+def _key_of(cls: str | type) -> str:
+    if isinstance(cls, str):
+        return cls
+    if not isinstance(cls, type):
+        raise RuleError(f"@rule: expected a layer class or its name, received {cls!r}")
+    own = cls.__module__ == "keras" or cls.__module__.startswith("keras.")
+    return cls.__name__ if own else f"{cls.__module__}.{cls.__name__}"
+
+
+def registered_rules() -> dict[str, Rule]:
+    """Every rule in force by class name, the user's before the built-in ones."""
+    _load_built_in_rules()
+    return {**_built_in_rules, **_user_rules}
+
+
+@functools.cache
+def _load_built_in_rules() -> None:
+    package = importlib.import_module(_BUILT_IN)
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{_BUILT_IN}.{module.name}")
+
+
+def find_rule(layer: LayerConfig) -> Rule:
+    """The rule for exactly this layer's class.
+
+    Raises:
+        UnsupportedError: there is none; the message says how to register one.
+    """
+    _load_built_in_rules()
+    for key in layer.keys:
+        found = _user_rules.get(key) or _built_in_rules.get(key)
+        if found is not None:
+            return found
+    raise UnsupportedError(
+        f"{layer}: no rule for {layer.keys[0]!r}; register one with @kerasaudit.rule, "
+        "or exempt the layer with a reason"
+    )
+
+
+def derive(config: Mapping[str, Any], input_shape: object) -> Derivation:
+    """Derive one layer from its config and input shape, with no Keras installed.
+
+    Args:
+        config: a serialised Keras layer, `{"class_name": …, "config": {…}}`, as
+            `keras.saving.serialize_keras_object(layer)` gives it.
+        input_shape: the shape of the input with the batch axis first and `None` where an
+            extent is unknown; a list or a dict of shapes for several inputs.
+
+    Raises:
+        ConfigError: a value that no layer can have (`units=-1`); `ShapeError`, a subclass, for
+            an input shape that does not fit.
+        UnsupportedError: no rule derives this class, or not in this state.
+
+    >>> conv = {"class_name": "Conv2D", "config": {"filters": 64, "kernel_size": [3, 3]}}
+    >>> d = derive(conv, (None, 13, 13, 32))
+    >>> d.params, d.output_shape, d.macs
+    (18496, (None, 11, 11, 64), 2230272)
+    >>> print(f"{d.formula} = {d.working} = {d.params:,}")
+    kh·kw·C_in·K + K = 3·3·32·64 + 64 = 18,496
+    """
+    layer = LayerConfig(config)
+    entry = find_rule(layer)
+    x = _inputs(layer, entry, input_shape)
+    if layer.get("lora_rank") is not None:
+        layer.unsupported("LoRA adapters (lora_rank) are not derived")
+    derivation = entry.function(layer, x)
+    if not isinstance(derivation, Derivation):
+        raise RuleError(
+            f"{layer}: its rule {entry.function.__qualname__} must return a Derivation, "
+            f"received {type(derivation).__name__}"
+        )
+    if not derivation.weights:
+        return derivation
+    trainable, dtype = layer.trainable, layer.variable_dtype
+    return replace(
+        derivation,
+        weights=tuple(w.in_effect(trainable=trainable, dtype=dtype) for w in derivation.weights),
+    )
+
+
+def _inputs(layer: LayerConfig, entry: Rule, input_shape: object) -> Shape | tuple[Shape, ...]:
+    """The input shape in the form that the rule takes: one shape, or a tuple of shapes."""
+    if isinstance(input_shape, Mapping):
+        shapes = tuple(input_shape[key] for key in sorted(input_shape))
+    elif is_shape(input_shape):
+        shapes = (input_shape,)
+    elif isinstance(input_shape, Sequence) and not isinstance(input_shape, str):
+        shapes = tuple(input_shape)
+    else:
+        shapes = ()
+    if not shapes or not all(is_shape(shape) for shape in shapes):
+        layer.shape_error("an input shape (a tuple of integers and None, or several)", input_shape)
+    clean: tuple[Shape, ...] = tuple(tuple(shape) for shape in shapes)
+    for shape in clean:
+        for extent in shape:
+            if extent is not None and extent < 0:
+                layer.shape_error("extents that are not negative", shape)
+    if entry.several_inputs:
+        return clean
+    if len(clean) != 1:
+        layer.shape_error("one input", f"{len(clean)}: {list(clean)}")
+    return clean[0]

@@ -1,0 +1,231 @@
+"""Convolutions: plain, grouped, dilated, depthwise, separable and transposed.
+
+MACs, for all of them: every use of a kernel element at a position is one multiply-accumulate.
+The window's positions are counted on the output (on the input for a transposed convolution,
+which scatters instead of gathering); positions that padding adds count as any other.
+"""
+
+from __future__ import annotations
+
+from kerasaudit.derivation.layer import LayerConfig
+from kerasaudit.derivation.rule import Derivation, Window, rule
+from kerasaudit.derivation.shape import Extent, Shape, product, transposed_length, window_length
+from kerasaudit.derivation.weight import Axis, Weight
+
+_CONVOLUTIONS = {"Conv1D": 1, "Conv2D": 2, "Conv3D": 3}
+_DEPTHWISE = {"DepthwiseConv1D": 1, "DepthwiseConv2D": 2}
+_SEPARABLE = {"SeparableConv1D": 1, "SeparableConv2D": 2}
+_TRANSPOSED = {"Conv1DTranspose": 1, "Conv2DTranspose": 2, "Conv3DTranspose": 3}
+
+_WINDOW_SYMBOLS = {1: ("k",), 2: ("kh", "kw"), 3: ("kd", "kh", "kw")}
+
+
+@rule(*_CONVOLUTIONS)
+def convolution(layer: LayerConfig, x: Shape) -> Derivation:
+    """A convolution: K kernels slide over C_in channels.
+
+    Formula:  kernel kh·kw·C_in·K, bias K. With g groups each kernel sees C_in/g channels:
+              kh·kw·C_in/g·K. Conv1D has one window axis (k), Conv3D three (kd, kh, kw).
+    Axes:     (kh, kw, C_in/g, K) whatever the data_format; the unit axis is K, a kernel a filter.
+    Example:  Conv2D(64, 3) on 13×13×32: 3·3·32·64 + 64 = 18,496.
+    Output:   valid ⌊(L − d·(k − 1) − 1)/s⌋ + 1, same and causal ⌈L/s⌉ on each spatial axis.
+    MACs:     output positions · kernel elements.
+    Limits:   C_in must be known and divisible by g, as must K. Strides and dilation are not both
+              above 1, as in Keras. LoRA and quantised kernels are not derived.
+    Source:   Dumoulin & Visin 2016, "A guide to convolution arithmetic", §2; Keras base_conv.py.
+    """
+    rank = _CONVOLUTIONS[layer.class_name]
+    filters, groups = layer.integer("filters"), layer.integer("groups", 1)
+    window = _window(layer, rank, causal=rank == 1)
+    _refuse_strides_with_dilation(layer, window)
+    channels = _channels(layer, x, rank)
+    for name, count in (("input channels", channels), ("filters", filters)):
+        if count % groups:
+            layer.fail(f"groups must divide the {count} {name}, received {groups}")
+    kernel = Weight(
+        "kernel",
+        *_window_axes(window),
+        Axis("C_in" if groups == 1 else "C_in/g", channels // groups),
+        Axis("K", filters),
+        unit="K",
+    )
+    positions = _positions(layer, x, window)
+    return Derivation(
+        weights=(kernel, *_bias(layer, Axis("K", filters))),
+        output_shape=_assemble(layer, x, positions, filters),
+        macs=product((*positions, kernel.count)),
+        window=window,
+    )
+
+
+@rule(*_DEPTHWISE)
+def depthwise_convolution(layer: LayerConfig, x: Shape) -> Derivation:
+    """A depthwise convolution: each input channel has m kernels of its own.
+
+    Formula:  kernel kh·kw·C·m, bias C·m, with the depth multiplier m.
+    Axes:     (kh, kw, C, m); the unit axes are C and m together: C·m kernels.
+    Example:  DepthwiseConv2D(3) on 112×112×32: 3·3·32·1 + 32·1 = 320.
+    Output:   as a convolution's, with C·m channels.
+    MACs:     output positions · kernel elements.
+    Limits:   C must be known. Causal padding does not exist here.
+    Source:   Chollet 2017, "Xception"; Keras base_depthwise_conv.py.
+    """
+    rank = _DEPTHWISE[layer.class_name]
+    window = _window(layer, rank)
+    channels, multiplier = _channels(layer, x, rank), layer.integer("depth_multiplier", 1)
+    channel_axis, multiplier_axis = Axis("C", channels), Axis("m", multiplier)
+    kernel = Weight("kernel", *_window_axes(window), channel_axis, multiplier_axis, unit=("C", "m"))
+    bias = Weight("bias", channel_axis * multiplier_axis, unit=("C", "m"))
+    positions = _positions(layer, x, window)
+    return Derivation(
+        weights=(kernel, bias) if layer.boolean("use_bias", True) else (kernel,),
+        output_shape=_assemble(layer, x, positions, channels * multiplier),
+        macs=product((*positions, kernel.count)),
+        window=window,
+    )
+
+
+@rule(*_SEPARABLE)
+def separable_convolution(layer: LayerConfig, x: Shape) -> Derivation:
+    """A separable convolution: a depthwise one, then a pointwise (1×1) one to K channels.
+
+    Formula:  depthwise kernel kh·kw·C·m, pointwise kernel 1·1·(C·m)·K, bias K.
+    Axes:     (kh, kw, C, m), unit axes C and m; (1, 1, C·m, K), unit axis K.
+    Example:  SeparableConv2D(128, 3) on 147×147×64: 3·3·64·1 + 1·1·64·1·128 + 128 = 8,896.
+    Output:   as a convolution's, with K channels.
+    MACs:     output positions · (depthwise + pointwise kernel elements).
+    Limits:   C must be known. Causal padding does not exist here.
+    Source:   Chollet 2017, "Xception", §3; Keras base_separable_conv.py.
+    """
+    rank = _SEPARABLE[layer.class_name]
+    filters, window = layer.integer("filters"), _window(layer, rank)
+    channel_axis = Axis("C", _channels(layer, x, rank))
+    multiplier_axis = Axis("m", layer.integer("depth_multiplier", 1))
+    depthwise = Weight(
+        "depthwise_kernel",
+        *_window_axes(window),
+        channel_axis,
+        multiplier_axis,
+        unit=("C", "m"),
+    )
+    pointwise = Weight(
+        "pointwise_kernel",
+        *(Axis("1", 1) for _ in range(rank)),
+        channel_axis * multiplier_axis,
+        Axis("K", filters),
+        unit="K",
+    )
+    positions = _positions(layer, x, window)
+    return Derivation(
+        weights=(depthwise, pointwise, *_bias(layer, Axis("K", filters))),
+        output_shape=_assemble(layer, x, positions, filters),
+        macs=product((*positions, depthwise.count + pointwise.count)),
+        window=window,
+    )
+
+
+@rule(*_TRANSPOSED)
+def transposed_convolution(layer: LayerConfig, x: Shape) -> Derivation:
+    """A transposed convolution: each input position scatters K kernels onto the output.
+
+    Formula:  kernel kh·kw·K·C_in, bias K.
+    Axes:     (kh, kw, K, C_in): K stands before C_in, the other way round than in a convolution;
+              the unit axis is K.
+    Example:  Conv2DTranspose(32, 3, strides=2) on 14×14×64: 3·3·32·64 + 32 = 18,464.
+    Output:   valid L·s + max(e − s, 0), same L·s, with e = d·(k − 1) + 1; with output_padding o:
+              (L − 1)·s + e − 2p + o, p = 0 (valid) or ⌊e/2⌋ (same).
+    MACs:     input positions · kernel elements (what padding="same" trims off is counted).
+    Limits:   C_in must be known. Strides and dilation are not both above 1, and output_padding
+              stays below the stride, as in Keras.
+    Source:   Dumoulin & Visin 2016, §4; Keras base_conv_transpose.py.
+    """
+    rank = _TRANSPOSED[layer.class_name]
+    filters, window = layer.integer("filters"), _window(layer, rank)
+    _refuse_strides_with_dilation(layer, window)
+    output_padding = _output_padding(layer, window)
+    kernel = Weight(
+        "kernel",
+        *_window_axes(window),
+        Axis("K", filters),
+        Axis("C_in", _channels(layer, x, rank)),
+        unit="K",
+    )
+    spatial = _spatial(layer, x)
+    lengths = tuple(
+        transposed_length(length, size, stride, dilation, window.padding, extra)
+        for length, size, stride, dilation, extra in zip(
+            spatial, window.size, window.stride, window.dilation, output_padding, strict=True
+        )
+    )
+    return Derivation(
+        weights=(kernel, *_bias(layer, Axis("K", filters))),
+        output_shape=_assemble(layer, x, lengths, filters),
+        macs=product((*spatial, kernel.count)),
+        window=window,
+    )
+
+
+def _window(layer: LayerConfig, rank: int, *, causal: bool = False) -> Window:
+    others = ("same", "causal") if causal else ("same",)
+    return Window(
+        size=layer.integers("kernel_size", rank),
+        stride=layer.integers("strides", rank, 1),
+        dilation=layer.integers("dilation_rate", rank, 1),
+        padding=layer.choice("padding", "valid", *others),
+    )
+
+
+def _window_axes(window: Window) -> tuple[Axis, ...]:
+    symbols = _WINDOW_SYMBOLS[len(window.size)]
+    return tuple(Axis(symbol, size) for symbol, size in zip(symbols, window.size, strict=True))
+
+
+def _refuse_strides_with_dilation(layer: LayerConfig, window: Window) -> None:
+    if max(window.stride) > 1 and max(window.dilation) > 1:
+        layer.fail(
+            "strides and dilation_rate must not both be above 1, received "
+            f"strides={window.stride} and dilation_rate={window.dilation}"
+        )
+
+
+def _output_padding(layer: LayerConfig, window: Window) -> tuple[Extent, ...]:
+    if layer.get("output_padding") is None:
+        return (None,) * len(window.size)
+    padding = layer.integers("output_padding", len(window.size), minimum=0)
+    if any(extra >= stride for extra, stride in zip(padding, window.stride, strict=True)):
+        layer.fail(f"output_padding must be below strides={window.stride}, received {padding}")
+    return padding
+
+
+def _channels(layer: LayerConfig, x: Shape, rank: int) -> int:
+    layer.expect_rank(x, rank + 2)
+    return layer.extent(x, 1 if layer.channels_first() else -1)
+
+
+def _spatial(layer: LayerConfig, x: Shape) -> Shape:
+    return x[2:] if layer.channels_first() else x[1:-1]
+
+
+def _positions(layer: LayerConfig, x: Shape, window: Window) -> Shape:
+    """The output length on each spatial axis, where the window fits."""
+    lengths = tuple(
+        window_length(length, size, stride, dilation, window.padding)
+        for length, size, stride, dilation in zip(
+            _spatial(layer, x), window.size, window.stride, window.dilation, strict=True
+        )
+    )
+    if any(length is not None and length < 1 for length in lengths):
+        layer.shape_error(
+            f"an input that the window {window.size} (dilation {window.dilation}) fits into", x
+        )
+    return lengths
+
+
+def _assemble(layer: LayerConfig, x: Shape, spatial: Shape, channels: int) -> Shape:
+    return (x[0], channels, *spatial) if layer.channels_first() else (x[0], *spatial, channels)
+
+
+def _bias(layer: LayerConfig, axis: Axis) -> tuple[Weight, ...]:
+    if not layer.boolean("use_bias", True):
+        return ()
+    return (Weight("bias", axis, unit=axis.symbol),)

@@ -1,0 +1,139 @@
+"""Normalisation layers, and the Normalization layer that standardises inputs."""
+
+from __future__ import annotations
+
+from kerasaudit.derivation.layer import LayerConfig
+from kerasaudit.derivation.rule import Derivation, rule
+from kerasaudit.derivation.shape import Shape
+from kerasaudit.derivation.weight import Axis, Weight
+
+
+@rule("BatchNormalization")
+def batch_normalization(layer: LayerConfig, x: Shape) -> Derivation:
+    """Batch normalisation: a scale and a shift per channel, and two moving statistics.
+
+    Formula:  gamma C (scale), beta C (center), moving mean C, moving variance C; with renorm
+              also moving stddev C, renorm mean C and renorm stddev C.
+    Axes:     (C) for each; the unit axis is C, the extent of `axis` (the last by default).
+    Example:  on 64 channels: 64 + 64 + 64 + 64 = 256, of which 128 are trainable.
+    MACs:     0: element-wise work.
+    Limits:   the moving statistics count as parameters, as in Keras, and are never trainable.
+    Source:   Ioffe & Szegedy 2015; Keras batch_normalization.py.
+    """
+    (axis,) = _one_axis(layer, x)
+    channels = Axis("C", layer.extent(x, axis))
+    statistics = ["moving_mean", "moving_variance"]
+    if layer.boolean("renorm", False):
+        statistics += ["moving_stddev", "renorm_mean", "renorm_stddev"]
+    return Derivation(
+        weights=(
+            *_gamma_beta(layer, channels),
+            *(Weight(name, channels, unit="C", trainable=False) for name in statistics),
+        ),
+        output_shape=x,
+        macs=0,
+    )
+
+
+@rule("LayerNormalization")
+def layer_normalization(layer: LayerConfig, x: Shape) -> Derivation:
+    """Layer normalisation: a scale and a shift for each feature of the normalised axes.
+
+    Formula:  gamma F (scale), beta F (center); F1·F2·… over several axes.
+    Axes:     (F), or (F1, F2, …) in ascending order of `axis`; the unit axes are all of them.
+    Example:  on the last axis of 96 features: 96 + 96 = 192.
+    MACs:     0: element-wise work.
+    Limits:   the extents of the normalised axes must be known. The deprecated rms_scaling keeps
+              gamma alone.
+    Source:   Ba, Kiros & Hinton 2016; Keras layer_normalization.py.
+    """
+    features = _features(layer, x, layer.axes("axis", -1, x))
+    symbols = tuple(axis.symbol for axis in features)
+    rms = layer.boolean("rms_scaling", False)
+    weights = []
+    if rms or layer.boolean("scale", True):
+        weights.append(Weight("gamma", *features, unit=symbols))
+    if not rms and layer.boolean("center", True):
+        weights.append(Weight("beta", *features, unit=symbols))
+    return Derivation(weights=tuple(weights), output_shape=x, macs=0)
+
+
+@rule("GroupNormalization")
+def group_normalization(layer: LayerConfig, x: Shape) -> Derivation:
+    """Group normalisation: a scale and a shift per channel, statistics over groups of channels.
+
+    Formula:  gamma C (scale), beta C (center): the number of groups does not enter.
+    Axes:     (C) for each; the unit axis is C.
+    Example:  on 64 channels, any number of groups: 64 + 64 = 128.
+    MACs:     0: element-wise work.
+    Limits:   groups must divide C; groups=-1 is one group per channel (instance normalisation).
+    Source:   Wu & He 2018; Keras group_normalization.py.
+    """
+    (axis,) = _one_axis(layer, x)
+    channels = Axis("C", layer.extent(x, axis))
+    groups = layer.integer("groups", 32, minimum=-1)
+    if groups == 0 or (groups > 0 and channels.extent % groups):
+        layer.fail(f"groups must divide the {channels.extent} channels, received {groups}")
+    return Derivation(weights=_gamma_beta(layer, channels), output_shape=x, macs=0)
+
+
+@rule("UnitNormalization")
+def unit_normalization(layer: LayerConfig, x: Shape) -> Derivation:
+    """Unit normalisation: divides by the L2 norm along `axis`. No weights: nothing is learnt.
+
+    MACs:     0: element-wise work.
+    Source:   Keras unit_normalization.py.
+    """
+    layer.axes("axis", -1, x)
+    return Derivation(output_shape=x, macs=0)
+
+
+@rule("Normalization")
+def normalization(layer: LayerConfig, x: Shape) -> Derivation:
+    """Standardises inputs with statistics from `adapt`, or with constants that were passed.
+
+    Formula:  mean F, variance F, count 1: 2·F + 1, none of it trainable. With `mean` and
+              `variance` passed they are constants, and there is no weight at all.
+    Axes:     (F), or (F1, F2, …) over several axes; the count is a scalar integer.
+    Example:  on 3 channels: 3 + 3 + 1 = 7 (EfficientNet's first layers).
+    MACs:     0: element-wise work.
+    Limits:   the extents of the kept axes must be known; axis=None keeps none (1 + 1 + 1).
+    Source:   Keras preprocessing/normalization.py.
+    """
+    none_kept = layer.config.get("axis", -1) is None
+    passed = [layer.get(key) is not None for key in ("mean", "variance")]
+    if passed[0] != passed[1]:
+        layer.fail("mean and variance must be given together, received one of them")
+    if passed[0]:
+        return Derivation(output_shape=x, macs=0)
+    features = _features(layer, x, () if none_kept else layer.axes("axis", -1, x))
+    symbols = tuple(axis.symbol for axis in features)
+    return Derivation(
+        weights=(
+            Weight("mean", *features, unit=symbols, trainable=False),
+            Weight("variance", *features, unit=symbols, trainable=False),
+            Weight("count", trainable=False, dtype="int"),
+        ),
+        output_shape=x,
+        macs=0,
+    )
+
+
+def _one_axis(layer: LayerConfig, x: Shape) -> tuple[int]:
+    axes = layer.axes("axis", -1, x)
+    if len(axes) != 1:
+        layer.fail(f"axis must be one axis, received {list(axes)}")
+    return (axes[0],)
+
+
+def _gamma_beta(layer: LayerConfig, channels: Axis) -> tuple[Weight, ...]:
+    chosen = (("gamma", layer.boolean("scale", True)), ("beta", layer.boolean("center", True)))
+    return tuple(Weight(name, channels, unit=channels.symbol) for name, kept in chosen if kept)
+
+
+def _features(layer: LayerConfig, x: Shape, indices: tuple[int, ...]) -> tuple[Axis, ...]:
+    """The kept axes in ascending order: F, or F1, F2, … where there are several."""
+    return tuple(
+        Axis("F" if len(indices) == 1 else f"F{number}", layer.extent(x, index))
+        for number, index in enumerate(sorted(indices), start=1)
+    )

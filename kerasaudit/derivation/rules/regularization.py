@@ -1,0 +1,30 @@
+"""Dropout, noise, and penalties on activities. No weights."""
+
+from __future__ import annotations
+
+from kerasaudit.derivation.layer import LayerConfig
+from kerasaudit.derivation.rule import Derivation, rule
+from kerasaudit.derivation.shape import Shape
+
+
+@rule(
+    "Dropout",
+    "AlphaDropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "StochasticDepth",
+    "ActivityRegularization",
+)
+def regularization(layer: LayerConfig, x: Shape) -> Derivation:
+    """Drops, disturbs or penalises activities in training. No weights.
+
+    MACs:     0: element-wise work.
+    Limits:   a layer with a rate above 0 holds the state of a random generator, which Keras
+              counts in neither weights nor count_params.
+    Source:   Srivastava et al. 2014; Huang et al. 2016 (StochasticDepth, private to Keras's
+              ConvNeXt); Keras layers/regularization/.
+    """
+    return Derivation(output_shape=x, macs=0)

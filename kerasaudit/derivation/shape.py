@@ -1,0 +1,111 @@
+"""Arithmetic on shapes with unknown extents (`None`), shared by the rules.
+
+A shape is a tuple with the batch axis first. `None` stands for "not known" and stays so through
+every function here: an unknown extent never becomes a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "Extent",
+    "Shape",
+    "broadcast",
+    "compatible",
+    "is_shape",
+    "product",
+    "transposed_length",
+    "window_length",
+]
+
+Extent = int | None
+Shape = tuple[Extent, ...]
+
+
+def is_shape(value: object) -> bool:
+    """Whether `value` is one shape (a flat tuple or list of extents), not a structure of shapes.
+
+    >>> is_shape((None, 28, 28, 1)), is_shape([(None, 4), (None, 4)])
+    (True, False)
+    """
+    if not isinstance(value, (tuple, list)):
+        return False
+    for item in value:  # a loop: this runs several times for every call of a model
+        if item is not None and (not isinstance(item, int) or isinstance(item, bool)):
+            return False
+    return True
+
+
+def product(extents: Iterable[Extent]) -> Extent:
+    """The product of the extents: `None` if any is unknown, 1 for none.
+
+    >>> product((26, 26, 32)), product((None, 26))
+    (21632, None)
+    """
+    result = 1
+    for extent in extents:
+        if extent is None:
+            return None
+        result *= extent
+    return result
+
+
+def window_length(length: Extent, size: int, stride: int, dilation: int, padding: str) -> Extent:
+    """How many positions a window takes along one axis of `length` (Dumoulin & Visin 2016, §2, §5.1).
+
+    valid: ⌊(L − d·(k − 1) − 1) / s⌋ + 1, which is below 1 where the window does not fit;
+    same, causal: ⌈L / s⌉.
+
+    >>> window_length(28, 3, 1, 1, "valid"), window_length(28, 3, 2, 1, "same")
+    (26, 14)
+    """
+    if length is None:
+        return None
+    if padding == "valid":
+        return (length - dilation * (size - 1) - 1) // stride + 1
+    return -(-length // stride)
+
+
+def transposed_length(
+    length: Extent, size: int, stride: int, dilation: int, padding: str, output_padding: Extent
+) -> Extent:
+    """The length that a transposed convolution gives (Dumoulin & Visin 2016, §4), as Keras defines it.
+
+    With the effective size e = d·(k − 1) + 1: valid L·s + max(e − s, 0), same L·s; where
+    `output_padding` o is given, (L − 1)·s + e − 2p + o with p = 0 (valid) or ⌊e / 2⌋ (same).
+
+    >>> transposed_length(14, 3, 2, 1, "same", None), transposed_length(14, 3, 2, 1, "valid", None)
+    (28, 29)
+    """
+    if length is None:
+        return None
+    effective = dilation * (size - 1) + 1
+    if output_padding is None:
+        return length * stride + (max(effective - stride, 0) if padding == "valid" else 0)
+    trimmed = 2 * (effective // 2) if padding == "same" else 0
+    return (length - 1) * stride + effective - trimmed + output_padding
+
+
+def broadcast(shapes: Sequence[Shape]) -> Shape | None:
+    """The shape that the shapes broadcast to, aligned at the last axis; `None` if they do not.
+
+    >>> broadcast([(None, 7, 7, 64), (None, 1, 1, 64)])
+    (None, 7, 7, 64)
+    """
+    result: list[Extent] = []
+    rank = max((len(shape) for shape in shapes), default=0)
+    for axis in range(-rank, 0):
+        known = {shape[axis] for shape in shapes if len(shape) >= -axis and shape[axis] != 1}
+        numbers = {extent for extent in known if extent is not None}
+        if len(numbers) > 1:
+            return None
+        result.append(numbers.pop() if numbers else None if known else 1)
+    return tuple(result)
+
+
+def compatible(one: Shape, other: Shape) -> bool:
+    """Whether two shapes can be the same: equal rank, and equal wherever both are known."""
+    return len(one) == len(other) and all(
+        a is None or b is None or a == b for a, b in zip(one, other, strict=True)
+    )

@@ -1,0 +1,160 @@
+"""A weight is a product of named axes.
+
+From that one statement come the shape, the count, the formula, its working, and the unit axis
+along which the weight falls into kernels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kerasaudit.errors import RuleError
+
+__all__ = ["Axis", "Dimension", "Weight"]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One named extent, such as `Axis("C_in", 32)`.
+
+    `labels` names the positions where they have names (the gates i, f, c, o of an LSTM).
+    Axes multiply into one dimension where a weight packs several into it:
+
+    >>> (Axis("gate", 4, ("i", "f", "c", "o")) * Axis("u", 20)).extent
+    80
+    """
+
+    symbol: str
+    extent: int
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.extent, bool) or not isinstance(self.extent, int) or self.extent < 0:
+            raise RuleError(
+                f"axis {self.symbol!r}: extent must be a non-negative integer, "
+                f"received {self.extent!r}"
+            )
+        if self.labels and len(self.labels) != self.extent:
+            raise RuleError(
+                f"axis {self.symbol!r}: expected {self.extent} labels, received {len(self.labels)}"
+            )
+
+    def __mul__(self, other: Axis | Dimension) -> Dimension:
+        return Dimension((self,)) * other
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One dimension of a stored weight: a product of one or more axes, slowest first."""
+
+    axes: tuple[Axis, ...]
+
+    @property
+    def extent(self) -> int:
+        return math.prod(axis.extent for axis in self.axes)
+
+    def __mul__(self, other: Axis | Dimension) -> Dimension:
+        return Dimension(self.axes + (other.axes if isinstance(other, Dimension) else (other,)))
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Weight:
+    """A weight as a product of named axes, in the order in which Keras stores them.
+
+    Args:
+        name: the name that Keras gives the variable, such as "kernel".
+        axes: an `Axis` (or a product of axes) for each dimension; none for a scalar.
+        unit: the symbol of the axis (or the symbols of the axes) along which the weight
+            falls into kernels: a convolution's filters, a dense layer's units. `None`: the
+            weight does not fall apart.
+        trainable: whether the optimizer updates it in a layer that is not frozen.
+        dtype: the dtype if it is not the layer's own variable dtype; "int" is the backend's
+            default integer, as in Keras.
+
+    >>> kernel = Weight("kernel", Axis("kh", 3), Axis("kw", 3), Axis("C_in", 32), Axis("K", 64),
+    ...                 unit="K")
+    >>> kernel.shape, kernel.count
+    ((3, 3, 32, 64), 18432)
+    >>> kernel.formula, kernel.working
+    ('kh·kw·C_in·K', '3·3·32·64')
+    """
+
+    name: str
+    dimensions: tuple[Dimension, ...]
+    unit: tuple[str, ...]
+    trainable: bool
+    dtype: str | None
+
+    def __init__(
+        self,
+        name: str,
+        *axes: Axis | Dimension,
+        unit: str | Iterable[str] | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ) -> None:
+        self._set(
+            name,
+            tuple(a if isinstance(a, Dimension) else Dimension((a,)) for a in axes),
+            () if unit is None else (unit,) if isinstance(unit, str) else tuple(unit),
+            trainable,
+            dtype,
+        )
+        if self.unit:
+            symbols = [axis.symbol for axis in self.axes]
+            missing = [symbol for symbol in self.unit if symbol not in symbols]
+            if missing:
+                raise RuleError(
+                    f"weight {name!r}: the unit axis must be one of its axes "
+                    f"({', '.join(symbols) or 'none'}), received {missing}"
+                )
+
+    def _set(
+        self,
+        name: str,
+        dimensions: tuple[Dimension, ...],
+        unit: tuple[str, ...],
+        trainable: bool,
+        dtype: str | None,
+    ) -> None:
+        put = object.__setattr__  # a frozen dataclass has no other way in
+        put(self, "name", name)
+        put(self, "dimensions", dimensions)
+        put(self, "unit", unit)
+        put(self, "trainable", trainable)
+        put(self, "dtype", dtype)
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """All axes in order, those packed into one dimension side by side."""
+        return tuple(axis for dimension in self.dimensions for axis in dimension.axes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the stored variable."""
+        return tuple(dimension.extent for dimension in self.dimensions)
+
+    @property
+    def count(self) -> int:
+        """How many elements: the product of the extents, 1 for a scalar."""
+        return math.prod(self.shape)
+
+    @property
+    def formula(self) -> str:
+        """The product in symbols, "1" for a scalar."""
+        return "·".join(axis.symbol for axis in self.axes) or "1"
+
+    @property
+    def working(self) -> str:
+        """The product in numbers, "1" for a scalar."""
+        return "·".join(str(axis.extent) for axis in self.axes) or "1"
+
+    def in_effect(self, *, trainable: bool, dtype: str) -> Weight:
+        """The same weight inside a layer: frozen with it, and of its dtype unless it has its own."""
+        weight = object.__new__(Weight)  # its axes were checked when `self` was made
+        weight._set(
+            self.name, self.dimensions, self.unit, self.trainable and trainable, self.dtype or dtype
+        )
+        return weight

@@ -1,0 +1,75 @@
+"""Importing what others wrote: users' files, and Keras with its backend.
+
+Whatever an import raises becomes one clear line, and what a backend prints while it starts
+(TensorFlow writes a dozen lines to standard error) stays off the user's terminal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kerasaudit.errors import BackendMissingError, KerasAuditError, TargetError
+
+__all__ = ["importing"]
+
+_BACKENDS = ("keras", "tensorflow", "jax", "torch")
+
+
+@contextmanager
+def importing(what: str, beside: Path | None = None) -> Iterator[None]:
+    """Import in here: an error becomes one line that names `what`; `beside` is importable too.
+
+    Raises:
+        BackendMissingError: Keras or its backend is not installed; the line says what to install.
+        TargetError: the import raises anything else.
+    """
+    if beside is not None:
+        sys.path.insert(0, str(beside))
+    try:
+        _start_keras_quietly()
+        yield
+    except KerasAuditError:
+        raise
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in _BACKENDS:
+            raise BackendMissingError(
+                f"{what} needs Keras 3 with a backend, but {missing!r} is not installed: "
+                "pip install 'kerasaudit[tensorflow]' (or [jax], [torch])"
+            ) from error
+        raise TargetError(f"{what} cannot be imported: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise TargetError(
+            f"{what} cannot be imported: it raised {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        if beside is not None and str(beside) in sys.path:
+            sys.path.remove(str(beside))
+
+
+def _start_keras_quietly() -> None:
+    """Import Keras once, with standard error out of its reach; a failure is for the caller to meet.
+
+    The lines come from C++ before logging can be configured, so the descriptor itself is moved.
+    """
+    if "keras" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as sink, contextlib.ExitStack() as restore:
+        try:
+            kept = os.dup(2)
+        except OSError:  # no standard error to keep quiet
+            return
+        restore.callback(os.close, kept)
+        restore.callback(os.dup2, kept, 2)
+        os.dup2(sink.fileno(), 2)
+        with contextlib.suppress(Exception):
+            importlib.import_module("keras")

@@ -1,0 +1,209 @@
+"""A Keras model in memory. The only module of the two sides that touches Keras."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from kerasaudit.backend import importing
+from kerasaudit.errors import TargetError, one_line
+from kerasaudit.observation.observed import Observation, ObservedLayer, ObservedWeight
+
+__all__ = ["build", "is_live_model", "observe"]
+
+
+def is_live_model(value: object) -> bool:
+    """Whether `value` is a Keras model. Keras is not imported to find out."""
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(value, keras.Model)
+
+
+def build(function: Callable[..., Any], name: str, arguments: Mapping[str, Any]) -> Any:
+    """Call a builder; layers are named as in a new process, and the caller's names go on after.
+
+    Raises:
+        TargetError: it raises, or returns something else than a Keras model.
+    """
+    with importing(f"building {name!r}"):
+        import keras
+    try:
+        with _fresh_layer_names():
+            model = function(**arguments)
+    except Exception as error:
+        raise TargetError(
+            f"{name}: the builder raised {type(error).__name__}: {error}{_place(error)}"
+        ) from error
+    if not isinstance(model, keras.Model):
+        raise TargetError(
+            f"{name}: the builder must return a Keras model, received {type(model).__name__}"
+        )
+    return model
+
+
+def _place(error: BaseException) -> str:
+    """Where in the builder's own file the error came from."""
+    trace, last = error.__traceback__, None
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if "site-packages" not in file and file != __file__:
+            last = (file.replace("\\", "/").rpartition("/")[2], trace.tb_lineno)
+        trace = trace.tb_next
+    return f" ({last[0]}, line {last[1]})" if last else ""
+
+
+@contextmanager
+def _fresh_layer_names() -> Iterator[None]:
+    """Start Keras's counters of automatic names ("conv2d_1") anew, and put them back after.
+
+    Reports must not depend on what else was built in the process. There is no public way to
+    set the counters back, so Keras's own state is exchanged.
+    """
+    from keras.src.backend.common import global_state
+
+    before = global_state.get_global_attribute("object_name_uids")
+    global_state.set_global_attribute("object_name_uids", None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute("object_name_uids", before)
+
+
+def observe(model: Any) -> Observation:
+    """Observe a live model: its config, and every layer's weights as they are. Nothing is run."""
+    import keras
+
+    config, config_error = _config(model)
+    built = bool(model.built) and _has_graph_or_weights(model)
+    trainable = {id(v) for v in model.trainable_weights}
+    layers: dict[str, ObservedLayer] = {}
+    claimed: set[int] = set()
+    for path, layer in _leaves(model):
+        observed = _observe_layer(path, layer, trainable)
+        layers[path] = observed
+        claimed.update(w.identity for w in observed.weights or ())
+    own = tuple(
+        _observe_weight(v, v.path, trainable) for v in model.weights if id(v) not in claimed
+    )
+    return Observation(
+        name=model.name,
+        class_name=type(model).__name__,
+        config=config,
+        config_error=config_error,
+        layers=layers,
+        own=own,
+        params=int(model.count_params()) if built else None,
+        built=built,
+        output_shapes=_output_shapes(model),
+        versions={"keras": keras.__version__, "backend": _backend_version(keras)},
+    )
+
+
+def _has_graph_or_weights(model: Any) -> bool:
+    # Keras calls a Sequential without an input shape built once it has been asked for.
+    return getattr(model, "_functional", True) is not None or bool(model.weights)
+
+
+def _config(model: Any) -> tuple[dict[str, Any] | None, str | None]:
+    """The model's serialised config without its compilation, or why it cannot be had."""
+    from keras import saving
+
+    try:
+        inner = model.get_config()
+    except Exception as error:  # noqa: BLE001 - a user's layer may raise anything
+        return None, one_line(f"get_config() raised {type(error).__name__}: {error}", 300)
+    if not isinstance(inner.get("layers"), (list, tuple)):
+        return None, f"{type(model).__name__} is a subclassed model: its config holds no graph"
+    serialised = saving.serialize_keras_object(inner)
+    _restore_repeated_layers(model, serialised)
+    return {
+        "module": type(model).__module__,
+        "class_name": "Sequential" if "input_layers" not in inner else "Functional",
+        "config": serialised,
+        "registered_name": None,
+    }, None
+
+
+def _restore_repeated_layers(model: Any, config: dict[str, Any]) -> None:
+    """List a layer that a Sequential model calls twice twice: Keras's get_config lists it once."""
+    import keras
+
+    stack = [(model, config)]
+    while stack:
+        container, inner = stack.pop()
+        entries = {entry["config"].get("name"): entry for entry in inner["layers"]}
+        if isinstance(container, keras.Sequential):
+            called = [layer.name for layer in container.layers]
+            first = [entry for entry in inner["layers"] if entry["class_name"] == "InputLayer"]
+            if len(set(called)) < len(called) and set(called) <= set(entries):
+                inner["layers"] = [*first, *(entries[name] for name in called)]
+        for layer in container.layers:
+            if _is_container(layer) and layer.name in entries:
+                stack.append((layer, entries[layer.name]["config"]))
+
+
+def _is_container(layer: Any) -> bool:
+    """Whether a model's config lists this layer's own layers: a Sequential or Functional model."""
+    import keras
+    from keras.src.models.functional import Functional
+
+    return isinstance(layer, (keras.Sequential, Functional))
+
+
+def _leaves(model: Any) -> Iterator[tuple[str, Any]]:
+    """Every layer that is not a container, with its path, in order; a path met again is skipped."""
+    stack = [(layer.name, layer) for layer in reversed(model.layers)]
+    seen: set[str] = set()
+    while stack:
+        path, layer = stack.pop()
+        if _is_container(layer):
+            stack += [(f"{path}/{inner.name}", inner) for inner in reversed(layer.layers)]
+        elif path not in seen:
+            seen.add(path)
+            yield path, layer
+
+
+def _observe_layer(path: str, layer: Any, trainable: set[int]) -> ObservedLayer:
+    if not layer.built and not layer.weights:
+        # Layers without weights may never be marked as built; count_params refuses them.
+        stateless = _without_weights(layer)
+        return ObservedLayer(path, type(layer).__name__, () if stateless else None, None)
+    weights = tuple(_observe_weight(v, name, trainable) for name, v in _named_weights(layer))
+    return ObservedLayer(path, type(layer).__name__, weights, int(layer.count_params()))
+
+
+def _without_weights(layer: Any) -> bool:
+    """Whether a layer that was called in a built graph has simply nothing to build."""
+    return bool(getattr(layer, "_inbound_nodes", ()))
+
+
+def _named_weights(layer: Any) -> Iterator[tuple[str, Any]]:
+    """A layer's variables, each named within the layer: "kernel", "query/kernel"."""
+    for variable in layer.weights:
+        _, _, inner = variable.path.rpartition(f"{layer.name}/")
+        yield inner or variable.name, variable
+
+
+def _observe_weight(variable: Any, name: str, trainable: set[int]) -> ObservedWeight:
+    return ObservedWeight(
+        name=name,
+        path=variable.path,
+        shape=tuple(int(extent) for extent in variable.shape),
+        dtype=str(variable.dtype),
+        trainable=id(variable) in trainable,
+        identity=id(variable),
+    )
+
+
+def _output_shapes(model: Any) -> tuple[tuple[int | None, ...], ...] | None:
+    try:
+        return tuple(tuple(tensor.shape) for tensor in model.outputs)
+    except (AttributeError, TypeError, ValueError):  # a subclassed or unbuilt model has no outputs
+        return None
+
+
+def _backend_version(keras: Any) -> str:
+    name = keras.backend.backend()
+    module = sys.modules.get(name)
+    return f"{name} {getattr(module, '__version__', '')}".strip()

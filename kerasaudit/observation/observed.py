@@ -1,0 +1,57 @@
+"""An observation: the weights that are really held, layer by layer, and the config beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Observation", "ObservedLayer", "ObservedWeight"]
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedWeight:
+    """A variable that a layer holds.
+
+    `name` is its name within the layer, `path` its full path in the model; `trainable` is what
+    holds in training, containers taken into account; `identity` tells one variable held twice
+    from two.
+    """
+
+    name: str
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    trainable: bool
+    identity: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedLayer:
+    """A layer as it is: its weights (`None` if it is not built) and its own count of them."""
+
+    path: str
+    class_name: str
+    weights: tuple[ObservedWeight, ...] | None
+    params: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A model as it is.
+
+    `config` is `None` where the model's graph cannot be had, for the reason in `config_error`.
+    `layers` is `None` where nothing is held (a config alone). `own` are weights that belong to the
+    model and to none of its layers. `params` is the model's own total.
+    """
+
+    name: str
+    class_name: str
+    config: Mapping[str, Any] | None
+    config_error: str | None = None
+    layers: Mapping[str, ObservedLayer] | None = None
+    own: tuple[ObservedWeight, ...] = ()
+    params: int | None = None
+    built: bool = True
+    output_shapes: tuple[tuple[int | None, ...], ...] | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,231 @@
+"""What a user typed or passed, resolved into the models that it names.
+
+Nothing is built or read here but what is needed to know the names: each `Subject` observes its
+model when it is asked to, so that one that fails takes no other with it.
+"""
+
+from __future__ import annotations
+
+import glob
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kerasaudit import zoo
+from kerasaudit.backend import importing
+from kerasaudit.errors import KerasAuditError, NothingFoundError, TargetError
+from kerasaudit.observation import archive, live
+from kerasaudit.observation.observed import Observation
+from kerasaudit.zoo import Builder, Claim
+
+__all__ = ["Subject", "resolve"]
+
+_ARCHIVES = (".keras", ".h5", ".hdf5", ".npz")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One model to audit: how it was named, how to observe it, and what is documented of it."""
+
+    target: str
+    name: str
+    observe: Callable[[], Observation]
+    source: str | None = None
+    summary: str = ""
+    claims: tuple[Claim, ...] = ()
+    exempt: Mapping[str, str] = field(default_factory=dict)
+    input_shape: Any = None
+
+
+def resolve(target: object, arguments: Mapping[str, Any] | None = None) -> Iterator[Subject]:
+    """Yield the models that a target names, in a stable order.
+
+    Args:
+        target: a Keras model, a builder function, a config dict, or a string or path: a folder,
+            `file.py`, `file.py::builder`, `package.module:callable`, a config `.json`, a glob,
+            `zoo:`, `zoo:NAME`.
+        arguments: keyword arguments for the builder that the target names.
+
+    Raises:
+        TargetError: the target names nothing, or cannot be imported or read. What was yielded
+            before stays good.
+    """
+    arguments = arguments or {}
+    if isinstance(target, (str, Path)):
+        yield from _resolve_name(str(target), arguments)
+    elif isinstance(target, Mapping):
+        name = archive.from_config(target).name
+        yield Subject(name, name, lambda: _observe_config(target))
+    elif live.is_live_model(target):
+        name = target.name  # type: ignore[attr-defined]
+        yield Subject(name, name, lambda: live.observe(target))
+    elif callable(target) and not isinstance(target, type):
+        entry = zoo.as_builder(target)
+        yield _from_builder(entry, entry.name, arguments)
+    else:
+        raise TargetError(
+            "expected a Keras model, a builder function, a config dict or the name of a target, "
+            f"received {type(target).__name__}"
+        )
+
+
+def _observe_config(config: Mapping[str, Any]) -> Observation:
+    if not archive.looks_like_config(config):
+        raise TargetError(
+            "expected the config of a Keras model (class_name and config with layers), "
+            f"received a dict with the keys {sorted(map(str, config))[:6]}"
+        )
+    return archive.from_config(config)
+
+
+def _from_builder(entry: Builder, target: str, arguments: Mapping[str, Any]) -> Subject:
+    return Subject(
+        target=target,
+        name=entry.name,
+        observe=lambda: live.observe(live.build(entry.function, entry.name, arguments)),
+        source=entry.source,
+        summary=entry.summary,
+        claims=entry.claims,
+        exempt=entry.exempt,
+        input_shape=entry.input_shape,
+    )
+
+
+def _resolve_name(target: str, arguments: Mapping[str, Any]) -> Iterator[Subject]:
+    file, separator, name = target.partition("::")
+    path = Path(file)
+    if target.startswith("zoo:"):
+        yield from _resolve_zoo(target, arguments)
+    elif separator:
+        yield _from_builder(_builder_of_file(path, name), target, arguments)
+    elif path.is_dir():
+        yield from _resolve_folder(path, arguments)
+    elif path.is_file():
+        yield from _resolve_file(path, arguments)
+    elif glob.has_magic(target):
+        yield from _resolve_glob(target, arguments)
+    elif ":" in target and "/" not in target and path.suffix != ".json":
+        yield _from_builder(_imported(target), target, arguments)
+    else:
+        raise TargetError(
+            f"{target}: no such file or folder (a target is a folder, file.py, file.py::builder, "
+            "package.module:callable, a config .json, zoo: or zoo:NAME)"
+        )
+
+
+def _resolve_zoo(target: str, arguments: Mapping[str, Any]) -> Iterator[Subject]:
+    name = target.removeprefix("zoo:")
+    for each in [name] if name else zoo.names():
+        yield _from_builder(zoo.find(each), f"zoo:{each}", arguments)
+
+
+def _resolve_glob(pattern: str, arguments: Mapping[str, Any]) -> Iterator[Subject]:
+    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute patterns too
+    private = [match for match in matches if Path(match).name.startswith((".", "_"))]
+    subjects = _one_by_one(
+        (match, _resolve_name(match, arguments)) for match in matches if match not in private
+    )
+    yield from _at_least_one(subjects, f"{pattern}: no file with a model matches")
+
+
+def _resolve_folder(directory: Path, arguments: Mapping[str, Any]) -> Iterator[Subject]:
+    python = [(path, _builders_of_file(path, arguments)) for path in zoo.builder_files(directory)]
+    configs = (path for path in sorted(directory.rglob("*.json")) if _is_config_file(path))
+    subjects = _one_by_one((*python, *((path, iter([_from_json(path)])) for path in configs)))
+    yield from _at_least_one(subjects, f"{directory}: no builder and no model file in this folder")
+
+
+def _one_by_one(
+    files: Iterable[tuple[str | Path, Iterator[Subject]]],
+) -> Iterator[Subject]:
+    """The subjects of each file; one that cannot be imported or read fails for itself alone."""
+    for file, subjects in files:
+        try:
+            yield from subjects
+        except NothingFoundError:
+            continue
+        except KerasAuditError as error:
+            yield _failing(Path(file).as_posix(), error)
+
+
+def _failing(target: str, error: KerasAuditError) -> Subject:
+    def observe() -> Observation:
+        raise error
+
+    return Subject(target, Path(target).stem, observe)
+
+
+def _at_least_one(subjects: Iterator[Subject], otherwise: str) -> Iterator[Subject]:
+    empty = True
+    for subject in subjects:
+        empty = False
+        yield subject
+    if empty:
+        raise NothingFoundError(otherwise)
+
+
+def _is_config_file(path: Path) -> bool:
+    """A folder may hold any JSON; only what has the form of a model's config is meant."""
+    try:
+        archive.read_config(path)
+    except TargetError:
+        return False
+    return True
+
+
+def _resolve_file(path: Path, arguments: Mapping[str, Any]) -> Iterator[Subject]:
+    suffix = path.suffix.lower()
+    if suffix == ".py":
+        subjects = list(_builders_of_file(path, arguments))
+        if not subjects:
+            raise NothingFoundError(
+                f"{path}: no builder marked with @kerasaudit.builder in this file; "
+                f"name a function with {path}::FUNCTION"
+            )
+        yield from subjects
+    elif suffix == ".json":
+        yield _from_json(path)
+    elif suffix in _ARCHIVES:
+        raise TargetError(f"{path}: saved models ({suffix}) are not read by this version")
+    else:
+        raise TargetError(f"{path}: expected a .py or .json file, received {suffix or 'no suffix'}")
+
+
+def _from_json(path: Path) -> Subject:
+    return Subject(
+        target=path.as_posix(),
+        name=path.stem,
+        observe=lambda: archive.from_config(archive.read_config(path)),
+    )
+
+
+def _builders_of_file(path: Path, arguments: Mapping[str, Any]) -> Iterator[Subject]:
+    for entry in zoo.builders_in(path):
+        yield _from_builder(entry, f"{path.as_posix()}::{entry.name}", arguments)
+
+
+def _builder_of_file(path: Path, name: str) -> Builder:
+    if not path.is_file():
+        raise TargetError(f"{path}: no such file")
+    module = zoo.load_file(path)
+    marked = {entry.name: entry for entry in zoo.builders_in(path)}
+    if name in marked:
+        return marked[name]
+    function = getattr(module, name, None)
+    if not callable(function):
+        have = ", ".join(marked) or "none"
+        raise TargetError(f"{path}::{name}: no such builder in this file (it has: {have})")
+    return zoo.as_builder(function)
+
+
+def _imported(target: str) -> Builder:
+    module_name, _, attribute = target.partition(":")
+    with importing(target, Path.cwd()):
+        value: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            value = getattr(value, part, None)
+    if not callable(value):
+        raise TargetError(f"{target}: module {module_name!r} has no callable {attribute!r}")
+    return zoo.as_builder(value)

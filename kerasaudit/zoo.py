@@ -1,0 +1,247 @@
+"""Builders of documented models: what a source says of a model, stated as data beside its code.
+
+A builder is a function without arguments that returns a Keras model. `@builder` adds the source
+and its claims. The bundled builders are the zoo (`zoo:` and `zoo:NAME` as targets); any file or
+folder of yours works in the same way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from kerasaudit.backend import importing
+from kerasaudit.errors import ConfigError, TargetError
+
+__all__ = ["Builder", "Claim", "build", "builder", "find", "folder", "load_file", "names"]
+
+_MARK = "__kerasaudit_builder__"
+
+QUANTITIES = (
+    "params",
+    "trainable_params",
+    "non_trainable_params",
+    "macs",
+    "output_shape",
+    "feature_maps",
+)
+TOTAL = "total"
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Claim:
+    """A documented figure with its working, to be audited.
+
+    Args:
+        subject: the path of the layer that it speaks of ("conv2d_1", "encoder/conv1"), or
+            "total" for the whole model.
+        working: the source's steps, each a chain of equal terms, with ×, ·, *, +, −, -, /, = and
+            parentheses: "64 × 3 × 3 = 576". Each is checked by itself; the last term of the last
+            step is the claimed figure. A figure may be rounded: "25.6M" (K, M, B or G).
+        quantity: what is claimed: "params" (the default), "trainable_params",
+            "non_trainable_params", "macs", "feature_maps" (the channels of the output), or
+            "output_shape", whose working is the extents without the batch axis: "26 × 26 × 32".
+        errata: known slips of the source, `{step as written: its correction}`. They are shown and
+            are clean; a slip that is not declared is a finding, and so is an erratum for a step
+            that is right.
+        source: where the figure stands, if it is not where the builder's `source` says.
+
+    >>> Claim("conv2d", "32 × 3 × 3 = 288", "288 + 32 = 320").quantity
+    'params'
+    """
+
+    subject: str
+    working: tuple[str, ...]
+    quantity: str
+    errata: Mapping[str, str]
+    source: str | None
+
+    def __init__(
+        self,
+        subject: str,
+        *working: str | int,
+        quantity: str = "params",
+        errata: Mapping[str, str] | None = None,
+        source: str | None = None,
+    ) -> None:
+        steps = tuple(str(step) for step in working)
+        put = object.__setattr__
+        put(self, "subject", subject)
+        put(self, "working", steps)
+        put(self, "quantity", quantity)
+        put(self, "errata", dict(errata or {}))
+        put(self, "source", source)
+        if not steps:
+            raise ConfigError(f"claim on {subject!r}: expected a working or a figure, got none")
+        if quantity not in QUANTITIES:
+            raise ConfigError(
+                f"claim on {subject!r}: quantity must be one of {', '.join(QUANTITIES)}, "
+                f"received {quantity!r}"
+            )
+        unknown = set(self.errata) - set(steps)
+        if unknown:
+            raise ConfigError(
+                f"claim on {subject!r}: an erratum must correct one of its steps, "
+                f"received {sorted(unknown)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """A function that builds a model, and what is documented of that model."""
+
+    function: Callable[..., Any]
+    name: str
+    source: str | None = None
+    claims: tuple[Claim, ...] = ()
+    exempt: Mapping[str, str] = field(default_factory=dict)
+    input_shape: Any = None
+
+    @property
+    def summary(self) -> str:
+        """The first line of the function's docstring."""
+        return (self.function.__doc__ or "").strip().split("\n")[0]
+
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def builder(
+    *,
+    source: str,
+    claims: Iterable[Claim] = (),
+    exempt: Mapping[str, str] | None = None,
+    input_shape: Any = None,
+    name: str | None = None,
+) -> Callable[[_Function], _Function]:
+    """Mark a function as the builder of a documented model; the function itself is unchanged.
+
+    Args:
+        source: where the model is documented: a citation with its table or section.
+        claims: the source's figures.
+        exempt: layers that are waived, `{path or pattern: reason}`.
+        input_shape: the shape to derive with, for a model that declares none.
+        name: the builder's name, if it is not the function's.
+
+    >>> @builder(source="a lecture", claims=[Claim("dense", "4 × 2 + 2 = 10")])
+    ... def tiny():
+    ...     import keras
+    ...     return keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="dense")])
+    """
+
+    def mark(function: _Function) -> _Function:
+        entry = Builder(
+            function=function,
+            name=name or function.__name__,
+            source=source,
+            claims=tuple(claims),
+            exempt=dict(exempt or {}),
+            input_shape=input_shape,
+        )
+        setattr(function, _MARK, entry)
+        return function
+
+    return mark
+
+
+def as_builder(function: Callable[..., Any]) -> Builder:
+    """The builder that `@builder` made of the function, or a plain one without claims."""
+    entry = getattr(function, _MARK, None)
+    if isinstance(entry, Builder):
+        return entry
+    return Builder(function, getattr(function, "__name__", type(function).__name__))
+
+
+def load_file(path: Path) -> ModuleType:
+    """Import a Python file by its path, once per process.
+
+    Raises:
+        TargetError: it cannot be read or raises while it is imported; `BackendMissingError` where
+            Keras or its backend is what it lacks.
+    """
+    path = path.resolve()
+    for module in list(sys.modules.values()):
+        # The same file may be imported already, as `models.lenet5`; its rules must not be twice.
+        if getattr(module, "__file__", None) == str(path):
+            return module
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    name = f"_kerasaudit_{path.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise TargetError(f"{path.name}: expected a Python file, received {path.suffix or 'none'}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        with importing(path.name, path.parent):
+            spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def builders_in(path: Path) -> tuple[Builder, ...]:
+    """The marked builders of a file, in the order in which they stand there."""
+    module = load_file(path)
+    entries = (getattr(value, _MARK, None) for value in vars(module).values())
+    found = {id(entry): entry for entry in entries if isinstance(entry, Builder)}
+    # What a file imports from another one is that other file's.
+    return tuple(b for b in found.values() if b.function.__module__ == module.__name__)
+
+
+def folder() -> Path:
+    """The folder of the bundled builders: inside the installed package, or beside its checkout."""
+    package = Path(__file__).resolve().parent
+    bundled = package / "bundled_models"
+    return bundled if bundled.is_dir() else package.parent / "models"
+
+
+def _bundled() -> dict[str, Builder]:
+    found: dict[str, Builder] = {}
+    for path in builder_files(folder()):
+        for entry in builders_in(path):
+            if entry.name in found:
+                raise TargetError(f"{path.name}: a builder named {entry.name!r} exists already")
+            found[entry.name] = entry
+    return found
+
+
+def builder_files(directory: Path) -> list[Path]:
+    """The Python files of a folder and its subfolders, sorted; hidden and private ones left out."""
+    return sorted(
+        path
+        for path in directory.rglob("*.py")
+        if not any(part.startswith((".", "_")) for part in path.relative_to(directory).parts)
+    )
+
+
+def names() -> list[str]:
+    """The names of the bundled builders, in the order of their files."""
+    return list(_bundled())
+
+
+def find(name: str) -> Builder:
+    """The bundled builder of that name.
+
+    Raises:
+        TargetError: there is none; the message suggests the nearest names.
+    """
+    import difflib
+
+    found = _bundled()
+    if name not in found:
+        near = difflib.get_close_matches(name, found, n=3)
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        raise TargetError(f"zoo:{name}: no bundled model has that name{hint}")
+    return found[name]
+
+
+def build(name: str) -> Any:
+    """Build a bundled model: a live Keras model, `ka.zoo.build("lenet5")`."""
+    return find(name).function()

@@ -1,0 +1,1 @@
+"""Derived × observed × claimed: the audit and its findings."""

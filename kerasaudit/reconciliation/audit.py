@@ -1,0 +1,135 @@
+"""The entry: targets in, audits out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from kerasaudit.derivation.architecture import Architecture, derive_architecture
+from kerasaudit.errors import KerasAuditError, NothingFoundError, TargetError
+from kerasaudit.observation.target import Subject, resolve
+from kerasaudit.reconciliation.claims import judge
+from kerasaudit.reconciliation.reconcile import reconcile
+from kerasaudit.reconciliation.result import Audit, Failure, Finding
+from kerasaudit.version import __version__
+from kerasaudit.zoo import Claim
+
+__all__ = ["audit", "audit_all"]
+
+
+def audit(
+    target: object,
+    input_shape: object = None,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    claims: Iterable[Claim] | None = None,
+    exempt: Mapping[str, str] | None = None,
+) -> Audit:
+    """Derive a model's counts, observe what it holds, and reconcile the two.
+
+    Args:
+        target: a live Keras model, a builder function, a serialised config (dict), or the name of
+            one model: `file.py::builder`, `package.module:callable`, a config `.json`, `zoo:NAME`.
+        input_shape: the input shape (the batch axis first, `None` for an unknown extent; a list
+            or dict of them for several inputs) to derive with instead of the model's own.
+        arguments: keyword arguments for a builder.
+        claims: documented figures to judge, instead of the builder's own.
+        exempt: layers that are waived, `{path or pattern: reason}`, besides the builder's own.
+
+    Raises:
+        TargetError: the target cannot be found, built or read, or names several models.
+        ConfigError: the config is malformed, or `input_shape` does not fit the model.
+
+    >>> config = {"class_name": "Sequential", "config": {"name": "net", "layers": [
+    ...     {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 28, 28, 1]}},
+    ...     {"class_name": "Conv2D", "config": {"name": "conv", "filters": 32, "kernel_size": 3}},
+    ... ]}}
+    >>> result = audit(config)
+    >>> result.status, result.totals.params, result.layers[1].working
+    ('ok', 320, '3·3·1·32 + 32')
+    """
+    subjects = list(resolve(target, arguments))
+    if len(subjects) != 1:
+        raise TargetError(
+            f"{target}: expected the name of one model, received {len(subjects)}; "
+            "kerasaudit.audit_all takes several"
+        )
+    subject = subjects[0]
+    if claims is not None:
+        subject = replace(subject, claims=tuple(claims))
+    if exempt:
+        subject = replace(subject, exempt={**subject.exempt, **exempt})
+    return audit_subject(subject, input_shape)
+
+
+def audit_all(
+    targets: Iterable[object],
+    input_shape: object = None,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    exempt: Mapping[str, str] | None = None,
+    started: Callable[[str], object] = lambda _: None,
+) -> Iterator[Audit | Failure]:
+    """Audit every model that the targets name, one after the other, in order.
+
+    A target or model that cannot be audited becomes a `Failure` with the reason, and the others
+    are audited all the same. `started` is called with the name of each model before its audit.
+    """
+    for target in targets:
+        subjects = resolve(target, arguments)
+        while True:
+            try:
+                subject = next(subjects)
+            except StopIteration:
+                break
+            except KerasAuditError as error:
+                yield _failure(str(target), error)
+                break
+            if exempt:
+                subject = replace(subject, exempt={**subject.exempt, **exempt})
+            started(subject.name)
+            try:
+                yield audit_subject(subject, input_shape)
+            except KerasAuditError as error:
+                yield _failure(subject.target, error)
+
+
+def _failure(target: str, error: KerasAuditError) -> Failure:
+    return Failure(target, str(error), isinstance(error, NothingFoundError), error)
+
+
+def audit_subject(subject: Subject, input_shape: object = None) -> Audit:
+    """Observe one resolved model, derive its config, reconcile the two and judge its claims."""
+    observation = subject.observe()
+    given = input_shape if input_shape is not None else subject.input_shape
+    architecture: Architecture | None = None
+    if observation.config is not None:
+        architecture = derive_architecture(observation.config, given)
+    result = reconcile(observation, architecture, subject.exempt)
+    assert result.totals is not None
+    output_shapes = architecture.output_shapes if architecture else ()
+    claims, more = judge(subject.claims, result.rows, result.totals, output_shapes, subject.source)
+    findings = (*result.findings, *more)
+    return Audit(
+        target=subject.target,
+        name=subject.name,
+        class_name=observation.class_name,
+        status=_status(findings),
+        totals=result.totals,
+        layers=tuple(result.rows),
+        calls=tuple(result.calls),
+        claims=tuple(claims),
+        findings=findings,
+        input_shapes=architecture.input_shapes if architecture else (),
+        output_shapes=output_shapes,
+        source=subject.source,
+        summary=subject.summary,
+        versions={**observation.versions, "kerasaudit": __version__},
+    )
+
+
+def _status(findings: tuple[Finding, ...]) -> str:
+    if any(finding.incomplete for finding in findings):
+        return "incomplete"
+    return "findings" if findings else "ok"

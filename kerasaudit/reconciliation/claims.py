@@ -1,0 +1,225 @@
+"""Claims: each step of a working judged by itself, the figure against derived and observed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kerasaudit.derivation.shape import Shape, is_shape
+from kerasaudit.errors import WorkingError
+from kerasaudit.reconciliation.reconcile import finding
+from kerasaudit.reconciliation.result import ClaimRow, Finding, LayerRow, StepRow, Totals
+from kerasaudit.reconciliation.working import Figure, evaluate, shape_of
+from kerasaudit.zoo import TOTAL, Claim
+
+__all__ = ["judge"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Truth:
+    """What is known of the figure that a claim speaks of: `None` where a side does not know it."""
+
+    derived: Any
+    observed: Any
+    working: str | None
+
+
+def judge(
+    claims: Iterable[Claim],
+    rows: Iterable[LayerRow],
+    totals: Totals,
+    output_shapes: tuple[Shape | None, ...],
+    source: str | None,
+) -> tuple[list[ClaimRow], list[Finding]]:
+    """Judge every claim; what is wrong with it is a finding."""
+    by_path = {row.path: row for row in rows}
+    results, findings = [], []
+    for claim in claims:
+        row, found = _judge(claim, by_path, totals, output_shapes, claim.source or source)
+        results.append(row)
+        findings += found
+    return results, findings
+
+
+def _judge(
+    claim: Claim,
+    rows: Mapping[str, LayerRow],
+    totals: Totals,
+    output_shapes: tuple[Shape | None, ...],
+    source: str | None,
+) -> tuple[ClaimRow, list[Finding]]:
+    findings: list[Finding] = []
+    claimed: Figure | tuple[int, ...] | None
+    if claim.quantity == "output_shape":
+        steps, claimed = _judge_shape(claim, findings)
+    else:
+        steps, claimed = _judge_steps(claim, findings)
+    truth = _truth(claim, rows, totals, output_shapes)
+    message = "confirmed"
+    if truth is None:
+        near = ", ".join(list(rows)[:8])
+        message = f"no layer has the path {claim.subject!r}; the model has {near}"
+        findings.append(finding("KA204", claim.subject, f"claim on {claim.subject!r}: {message}"))
+    elif claimed is not None:
+        wrong = _against_truth(claim, claimed, truth)
+        if wrong is not None:
+            findings.append(wrong)
+    if findings:
+        message = findings[0].message
+    declared = any(step.status == "erratum" for step in steps)
+    status = "erratum" if declared else "ok"
+    if declared and not findings:
+        message = "a known slip of the source, corrected"
+    if findings:
+        status = "unjudged" if all(found.incomplete for found in findings) else "wrong"
+    row = ClaimRow(
+        subject=claim.subject,
+        quantity=claim.quantity,
+        status=status,
+        claimed=_words(claimed),
+        derived=_words(truth.derived) if truth else None,
+        observed=_words(truth.observed) if truth else None,
+        steps=steps,
+        message=message,
+        source=source,
+    )
+    return row, findings
+
+
+# -- steps ------------------------------------------------------------------------------------
+
+
+def _judge_steps(
+    claim: Claim, findings: list[Finding]
+) -> tuple[tuple[StepRow, ...], Figure | None]:
+    steps, claimed = [], None
+    for step in claim.working:
+        row, last = _judge_step(claim, step, findings)
+        steps.append(row)
+        claimed = last
+    return tuple(steps), claimed
+
+
+def _judge_step(claim: Claim, step: str, findings: list[Finding]) -> tuple[StepRow, Figure | None]:
+    correction = claim.errata.get(step)
+    try:
+        terms = evaluate(step)
+        corrected = evaluate(correction) if correction is not None else terms
+    except WorkingError as error:
+        findings.append(finding("KA206", claim.subject, f"claim on {claim.subject!r}: {error}"))
+        return StepRow(step, "unreadable", None, correction), None
+    if correction is None:
+        if not _equal(terms):
+            message = f"claim on {claim.subject!r}: {step} is false, {_sides(step, terms)}"
+            findings.append(
+                finding("KA202", claim.subject, message, expected=str(terms[0]), observed=step)
+            )
+            return StepRow(step, "false", str(terms[0])), terms[-1]
+        return StepRow(step, "ok", str(terms[0])), terms[-1]
+    # A lone figure holds by itself; whether it is a slip is for the truth to say.
+    holds = len(terms) > 1 and _equal(terms)
+    if holds or not _equal(corrected) or correction == step:
+        fault = f"{step} is right" if holds else f"its correction {correction} is false"
+        message = f"claim on {claim.subject!r}: an erratum is declared, but {fault}"
+        findings.append(finding("KA203", claim.subject, message))
+    return StepRow(step, "erratum", str(corrected[0]), correction), corrected[-1]
+
+
+def _equal(terms: tuple[Figure, ...]) -> bool:
+    return all(term.agrees_with(terms[0]) for term in terms[1:])
+
+
+def _sides(step: str, terms: tuple[Figure, ...]) -> str:
+    parts = [part.strip() for part in step.split("=")]
+    return " and ".join(
+        f"{part} is {term}" for part, term in zip(parts, terms, strict=True) if part != str(term)
+    )
+
+
+def _judge_shape(
+    claim: Claim, findings: list[Finding]
+) -> tuple[tuple[StepRow, ...], tuple[int, ...] | None]:
+    step = claim.working[-1]
+    correction = claim.errata.get(step)
+    try:
+        if len(claim.working) > 1:
+            raise WorkingError(f"a shape is one step, received {len(claim.working)}")
+        extents = shape_of(correction or step)
+    except WorkingError as error:
+        findings.append(finding("KA206", claim.subject, f"claim on {claim.subject!r}: {error}"))
+        return (StepRow(step, "unreadable", None, correction),), None
+    status = "erratum" if correction else "ok"
+    return (StepRow(step, status, correction or step, correction),), extents
+
+
+# -- the truth --------------------------------------------------------------------------------
+
+
+def _truth(
+    claim: Claim,
+    rows: Mapping[str, LayerRow],
+    totals: Totals,
+    output_shapes: tuple[Shape | None, ...],
+) -> _Truth | None:
+    row = rows.get(claim.subject)
+    if row is None and claim.subject != TOTAL:
+        return None
+    holder = row if row is not None else totals
+    if claim.quantity == "params":
+        working = f"{row.formula} = {row.working}" if row is not None and row.working else None
+        return _Truth(holder.derived, holder.observed, working)
+    if claim.quantity == "macs":
+        return _Truth(holder.macs, None, None)
+    if claim.quantity in ("trainable_params", "non_trainable_params"):
+        part = holder.trainable if claim.quantity == "trainable_params" else holder.non_trainable
+        return _Truth(part, None, None)
+    shape: Any = row.output_shape if row is not None else output_shapes
+    if row is None:
+        shape = output_shapes[0] if len(output_shapes) == 1 else None
+    if shape is None or not is_shape(shape):
+        return _Truth(None, None, None)
+    extents = tuple(shape)[1:]
+    return _Truth(extents if claim.quantity == "output_shape" else extents[-1], None, None)
+
+
+def _against_truth(claim: Claim, claimed: Any, truth: _Truth) -> Finding | None:
+    """The claimed figure against each side that knows it."""
+    what = f"claim on {claim.subject!r}: {claim.quantity.replace('_', ' ')}"
+    if truth.derived is None and truth.observed is None:
+        return finding("KA205", claim.subject, f"{what} cannot be judged, it is not known")
+    for side, value in (("derived", truth.derived), ("observed", truth.observed)):
+        if value is None or _agrees(claimed, value):
+            continue
+        working = f" ({truth.working})" if side == "derived" and truth.working else ""
+        exact = isinstance(value, int) and isinstance(claimed, Figure)
+        whole = exact and claimed.value.denominator == 1
+        return finding(
+            "KA201",
+            claim.subject,
+            f"{what} claimed as {_words(claimed)}, {side} {_words(value)}{working}",
+            expected=_words(value),
+            observed=_words(claimed),
+            difference=int(claimed.value) - value if whole else None,
+        )
+    lone = claim.errata.get(claim.working[-1])
+    bare = lone is not None and claim.quantity != "output_shape" and "=" not in claim.working[-1]
+    # An erratum on a bare figure must be one: the figure as written must not hold.
+    if bare and _agrees(evaluate(claim.working[-1])[-1], truth.derived or truth.observed):
+        message = f"{what}: an erratum is declared, but {claim.working[-1]} is right"
+        return finding("KA203", claim.subject, message)
+    return None
+
+
+def _agrees(claimed: Any, value: Any) -> bool:
+    if isinstance(claimed, Figure):
+        return isinstance(value, int) and claimed.agrees_with(value)
+    return bool(claimed == value)
+
+
+def _words(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, tuple):
+        return " × ".join("?" if extent is None else str(extent) for extent in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,229 @@
+"""Every finding that an audit of counts and claims can make: its code, and what it means.
+
+`kerasaudit explain KA101` prints the entry. Codes are stable: one that goes out of use is not
+given to anything else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["KINDS", "Kind"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A finding's meaning: what it says, why it matters, an example, and what to do.
+
+    `incomplete`: it says that something could not be audited; the audit is then not whole.
+    """
+
+    code: str
+    title: str
+    what: str
+    why: str
+    example: str
+    remedy: str
+    incomplete: bool = False
+
+    @property
+    def documentation(self) -> str:
+        """The whole entry as text."""
+        effect = "The audit is incomplete." if self.incomplete else "The audit is not clean."
+        return (
+            f"{self.code}: {self.title}\n\n{self.what} {effect}\n\n"
+            f"Why:      {self.why}\nExample:  {self.example}\nRemedy:   {self.remedy}"
+        )
+
+
+_ALL = (
+    Kind(
+        "KA101",
+        "a weight has another shape than derived",
+        "The config says by arithmetic what shape the weight has; the live model holds another.",
+        "Config and weights are of different models: every figure quoted from either is in doubt.",
+        "kernel: derived 3·3·16·64, observed (3, 3, 64, 64), as with groups=1.",
+        "Find out which of the two was changed; the line names the likely cause where it can tell.",
+    ),
+    Kind(
+        "KA102",
+        "a weight is missing",
+        "A weight that the config implies is not held by the layer.",
+        "The layer cannot compute what its config says.",
+        "bias: derived K = 64 (use_bias is true), observed none.",
+        "Compare the layer's code or file with its config.",
+    ),
+    Kind(
+        "KA103",
+        "a weight is held that the config does not imply",
+        "The layer holds a weight that no term of the derivation accounts for.",
+        "Parameters nobody can explain: a forgotten weight, or a layer changed after its config.",
+        "extra_scale: observed (64), derived nothing.",
+        "Remove it, or write a rule for the layer that says what it is.",
+    ),
+    Kind(
+        "KA104",
+        "a weight is trainable on one side only",
+        "The config says that the weight is trained (or frozen); in the model it is the other way.",
+        "The trainable count is wrong, and training does something else than thought.",
+        "layer.bias.trainable = False, which no config records.",
+        "Freeze whole layers (layer.trainable), which configs do record.",
+    ),
+    Kind(
+        "KA105",
+        "a weight has another dtype than derived",
+        "The dtype policy in the config implies one dtype, the variable has another.",
+        "Its size in memory, and what arithmetic is done with it, are not as configured.",
+        "kernel: derived float32, observed float16.",
+        "Compare the layer's dtype policy with how its weights were made.",
+    ),
+    Kind(
+        "KA106",
+        "a layer's count_params() is not the sum of its weights",
+        "The layer reports another number than its own weights add up to.",
+        "Whatever prints count_params() prints a wrong figure.",
+        "count_params() 330, its weights 320.",
+        "The layer overrides count_params or weights; mend it there.",
+    ),
+    Kind(
+        "KA107",
+        "the model's count_params() is not the sum of the rows",
+        "The model reports another number than the weights of its layers, each once, add up to.",
+        "The total that everyone quotes is not the sum of its parts.",
+        "count_params() 100, rows 90.",
+        "Look for weights counted twice or left out; the rows name every weight.",
+    ),
+    Kind(
+        "KA108",
+        "no rule derives this layer",
+        "There is no rule for the layer's class, or not for its state (quantised, LoRA). It is "
+        "listed and never counted as 0.",
+        "Its parameters are taken on trust.",
+        "layer 'scale' (MyScale): no rule for 'my_package>MyScale'.",
+        "Register one with @kerasaudit.rule, or exempt the layer with a reason.",
+        incomplete=True,
+    ),
+    Kind(
+        "KA109",
+        "a layer cannot be derived from its config",
+        "A value in the config is one that no layer can have, its input shape does not fit, or the "
+        "rule itself failed.",
+        "The config does not describe a layer that can exist.",
+        "layer 'dense' (Dense): units must be a positive integer, received -1.",
+        "Correct the value that the message names.",
+        incomplete=True,
+    ),
+    Kind(
+        "KA110",
+        "a layer's input shape is not known",
+        "A layer before it could not be derived, and the config records no shape to go on with.",
+        "What depends on the shape cannot be derived either.",
+        "layer 'dense_1' (Dense): its input shape is not known.",
+        "Mend the first finding above it, or give input_shape.",
+        incomplete=True,
+    ),
+    Kind(
+        "KA111",
+        "a model or layer is not built",
+        "It has no weights yet, because its input shape was never given or it is never called.",
+        "Keras's summary() says 'Total params: 0' for such a model without complaint.",
+        "Sequential([Dense(2)]) without an Input.",
+        "Build the model, or start it with keras.Input(shape).",
+        incomplete=True,
+    ),
+    Kind(
+        "KA112",
+        "a derived shape is not the one that is recorded",
+        "The shape derived for a tensor differs from what the config or the model records for it.",
+        "Weights are shaped by shapes: one of the two is stale or wrong.",
+        "the derived input shape is (None, 13, 13, 32), the config records (None, 12, 12, 32).",
+        "Rebuild the model from its code, and look at which layer's shape moves.",
+    ),
+    Kind(
+        "KA113",
+        "a layer is on one side only",
+        "The live model holds a layer that its config does not list, or the other way round.",
+        "A layer outside the config is lost on saving.",
+        "layer 'extra' holds 10 parameters and is not in the config.",
+        "Make the layer part of the graph, or mend get_config.",
+        incomplete=True,
+    ),
+    Kind(
+        "KA114",
+        "the model's config holds no graph",
+        "A subclassed model, or a layer whose get_config fails: nothing can be derived.",
+        "Every count is taken on trust.",
+        "MyModel is a subclassed model: its config holds no graph.",
+        "Give each layer a get_config; build subclassed models as functional ones.",
+        incomplete=True,
+    ),
+    Kind(
+        "KA115",
+        "an exemption does not apply",
+        "An exemption names no layer of the model, or one that needs none.",
+        "A waiver that is no longer needed hides the next fault.",
+        "exempt 'old_layer': no layer has that path.",
+        "Remove the exemption.",
+    ),
+    Kind(
+        "KA116",
+        "the model itself holds weights",
+        "Weights that belong to the model and to none of its layers; no rule derives them.",
+        "They are in the total and in no layer's row.",
+        "model.scale: 1 parameter outside every layer.",
+        "Move them into a layer.",
+        incomplete=True,
+    ),
+    Kind(
+        "KA201",
+        "a documented figure is wrong",
+        "The figure that the source gives is not the one derived, or not the one observed.",
+        "Whoever reads the source is told something that the model is not.",
+        "conv2d: claimed 321, derived 3·3·1·32 + 32 = 320.",
+        "Correct the claim, or the model; a slip of the source's own is declared as an erratum.",
+    ),
+    Kind(
+        "KA202",
+        "a step of a working is false",
+        "The two sides of a step are not equal, whatever the final figure is.",
+        "A slip in the middle shows that the total was not worked out as written.",
+        "64 × 3 × 3 = 567, but 64 × 3 × 3 is 576.",
+        "Correct the step, or declare it as an erratum with its correction.",
+    ),
+    Kind(
+        "KA203",
+        "an erratum does not hold",
+        "A step is declared as a slip though it is right, or its correction is itself wrong.",
+        "An erratum that does not hold accuses the source falsely.",
+        "erratum for 64 × 3 × 3 = 576, which is right.",
+        "Remove the erratum, or correct its correction.",
+    ),
+    Kind(
+        "KA204",
+        "a claim speaks of a layer that is not there",
+        "No layer of the model has the path that the claim names.",
+        "A claim that is not checked is not confirmed.",
+        "claim on 'conv2d_7': the model has conv2d, conv2d_1.",
+        "Correct the path in the claim.",
+    ),
+    Kind(
+        "KA205",
+        "a claim cannot be judged",
+        "The figure that it speaks of is not known on either side.",
+        "A check that could not run is not a pass.",
+        "macs of a model whose input size is unknown.",
+        "Give input_shape, or mend what keeps the figure from being derived.",
+        incomplete=True,
+    ),
+    Kind(
+        "KA206",
+        "a working cannot be read",
+        "A step is not arithmetic in numbers, + - × / = and parentheses.",
+        "A step that cannot be read cannot be checked.",
+        "64 × k × k = 576.",
+        "Write the step in numbers.",
+        incomplete=True,
+    ),
+)
+
+KINDS: dict[str, Kind] = {kind.code: kind for kind in _ALL}

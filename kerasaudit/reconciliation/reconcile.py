@@ -1,0 +1,446 @@
+"""Derived against observed: a row for each layer, and a finding wherever the two part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from kerasaudit.derivation.architecture import Architecture, Layer
+from kerasaudit.derivation.shape import compatible
+from kerasaudit.derivation.weight import Weight
+from kerasaudit.observation.observed import Observation, ObservedLayer, ObservedWeight
+from kerasaudit.reconciliation.causes import likely_cause
+from kerasaudit.reconciliation.findings import KINDS
+from kerasaudit.reconciliation.result import (
+    AxisRow,
+    CallRow,
+    Finding,
+    LayerRow,
+    Totals,
+    WeightRow,
+)
+
+__all__ = ["Reconciled", "finding", "reconcile"]
+
+_CODES = {
+    "unsupported": "KA108",
+    "config": "KA109",
+    "shape": "KA109",
+    "rule": "KA109",
+    "no shape": "KA110",
+    "not called": "KA111",
+    "declared": "KA112",
+}
+LEFTOVER = "(model)"
+
+
+def finding(code: str, path: str, message: str, **figures: object) -> Finding:
+    """A finding of a documented kind."""
+    return Finding(code, path, message, KINDS[code].incomplete, **figures)  # type: ignore[arg-type]
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """What reconciliation found, before claims are judged."""
+
+    rows: list[LayerRow] = field(default_factory=list)
+    calls: list[CallRow] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    totals: Totals | None = None
+
+
+def reconcile(
+    observation: Observation, architecture: Architecture | None, exempt: Mapping[str, str]
+) -> Reconciled:
+    """Reconcile what was derived (`None`: nothing could be) with what was observed."""
+    work = _Reconciliation(observation, architecture, exempt)
+    work.enter_rows()
+    work.check_totals()
+    return work.result
+
+
+@dataclass(slots=True)
+class _Pair:
+    """A weight on both sides; `None` where one side does not have it."""
+
+    derived: Weight | None
+    observed: ObservedWeight | None
+
+
+class _Reconciliation:
+    def __init__(
+        self,
+        observation: Observation,
+        architecture: Architecture | None,
+        exempt: Mapping[str, str],
+    ) -> None:
+        self.observation = observation
+        self.architecture = architecture
+        self.exempt = exempt
+        self.result = Reconciled()
+        self.counted: dict[int, str] = {}  # variable identity → the weight that it is counted as
+        self.applied: set[str] = set()
+
+    # -- rows -----------------------------------------------------------------------------------
+
+    def enter_rows(self) -> None:
+        observed = dict(self.observation.layers or {})
+        for layer in self.architecture.layers if self.architecture else ():
+            self._enter(layer.path, layer, observed.pop(layer.path, None))
+        for path, rest in observed.items():
+            self._enter(path, None, rest)
+        self._enter_leftover()
+        for pattern in self.exempt:
+            if pattern not in self.applied:
+                message = f"exempt {pattern!r}: no layer that needs an exemption has that path"
+                self.result.findings.append(finding("KA115", pattern, message))
+        if self.architecture:
+            self.result.calls += [
+                CallRow(
+                    layer=call.path,
+                    call=call.number,
+                    class_name=call.class_name,
+                    input_shapes=call.input_shapes,
+                    output_shape=call.output_shape,
+                    macs=call.macs,
+                    declared=call.declared,
+                )
+                for call in self.architecture.calls
+            ]
+        self._check_outputs()
+
+    def _enter(self, path: str, layer: Layer | None, observed: ObservedLayer | None) -> None:
+        derived = layer.weights if layer else None
+        pairs = list(_pairs(derived, observed.weights if observed else None))
+        findings = list(self._findings(path, layer, observed, pairs))
+        status, reason = self._status(path, derived, observed, findings)
+        if status != "exempt":
+            self.result.findings += findings
+        weights = tuple(self._weight_row(path, pair) for pair in pairs)
+        derivation = layer.derivation if layer else None
+        complete = derived is not None
+        held = observed is not None and observed.weights is not None
+        self.result.rows.append(
+            LayerRow(
+                path=path,
+                class_name=layer.config.class_name if layer else observed.class_name,  # type: ignore[union-attr]
+                status=status,
+                formula=(derivation.formula or None) if derivation else None,
+                working=(derivation.working or None) if derivation else None,
+                derived=_count(weights, "derived") if complete else None,
+                observed=_count(weights, "observed") if held else None,
+                stored=None,
+                reported=observed.params if observed else None,
+                trainable=_parted(weights, complete, held, trainable=True),
+                non_trainable=_parted(weights, complete, held, trainable=False),
+                macs=layer.macs if layer else None,
+                output_shape=layer.calls[0].output_shape if layer and layer.calls else None,
+                calls=len(layer.calls) if layer else 0,
+                weights=weights,
+                reason=reason,
+            )
+        )
+
+    def _status(
+        self,
+        path: str,
+        derived: tuple[Weight, ...] | None,
+        observed: ObservedLayer | None,
+        findings: list[Finding],
+    ) -> tuple[str, str | None]:
+        waiver = next((pattern for pattern in self.exempt if fnmatchcase(path, pattern)), None)
+        if waiver is not None and findings:
+            self.applied.add(waiver)
+            return "exempt", self.exempt[waiver]
+        codes = {found.code for found in findings}
+        reason = findings[0].message if findings else None
+        if "KA111" in codes:
+            return "unbuilt", reason
+        if derived is None or codes & {"KA108", "KA109", "KA110", "KA113", "KA114"}:
+            return "unsupported", reason
+        return ("mismatch", reason) if findings else ("ok", None)
+
+    def _weight_row(self, path: str, pair: _Pair) -> WeightRow:
+        derived, observed = pair.derived, pair.observed
+        name = derived.name if derived else observed.name if observed else ""
+        shared = self.counted.get(observed.identity) if observed else None
+        if observed and shared is None:
+            self.counted[observed.identity] = f"{path}/{name}"
+        return WeightRow(
+            layer=path,
+            name=name,
+            path=observed.path if observed else None,
+            shape=derived.shape if derived else observed.shape if observed else None,
+            axes=_axis_rows(derived),
+            formula=derived.formula if derived else None,
+            working=derived.working if derived else None,
+            derived=derived.count if derived else None,
+            observed_shape=observed.shape if observed else None,
+            observed=_size(observed) if observed else None,
+            dtype=observed.dtype if observed else derived.dtype if derived else None,
+            trainable=derived.trainable if derived else observed.trainable if observed else None,
+            shared_with=shared,
+        )
+
+    def _enter_leftover(self) -> None:
+        own = self.observation.own
+        if not own:
+            return
+        weights = tuple(self._weight_row(LEFTOVER, _Pair(None, weight)) for weight in own)
+        count = sum(map(_size, own))
+        message = f"the model itself holds {count:,} parameter(s) that belong to none of its layers"
+        self.result.findings.append(finding("KA116", LEFTOVER, message, observed=str(count)))
+        self.result.rows.append(
+            LayerRow(
+                path=LEFTOVER,
+                class_name=self.observation.class_name,
+                status="unsupported",
+                formula=None,
+                working=None,
+                derived=None,
+                observed=count,
+                stored=None,
+                reported=None,
+                trainable=_parted(weights, False, True, trainable=True),
+                non_trainable=_parted(weights, False, True, trainable=False),
+                macs=None,
+                output_shape=None,
+                calls=0,
+                weights=weights,
+                reason=message,
+            )
+        )
+
+    # -- findings -------------------------------------------------------------------------------
+
+    def _findings(
+        self,
+        path: str,
+        layer: Layer | None,
+        observed: ObservedLayer | None,
+        pairs: list[_Pair],
+    ) -> Iterator[Finding]:
+        if layer is None:
+            yield self._outside_config(path, observed)
+            return
+        for problem in layer.problems:
+            yield finding(_CODES[problem.kind], path, problem.message)
+        if self.observation.layers is None:
+            return
+        if observed is None:
+            if layer.weights and not layer.config.is_operation:
+                message = f"{layer.config}: it is in the config, but the model has no such layer"
+                yield finding("KA113", path, message)
+            return
+        if observed.weights is None:
+            if not any(problem.kind == "not called" for problem in layer.problems):
+                yield finding("KA111", path, f"{layer.config}: it is not built, it has no weights")
+            return
+        if layer.weights is not None:
+            yield from _compare(layer, observed, pairs)
+        held = sum(map(_size, observed.weights))
+        if observed.params is not None and observed.params != held:
+            yield finding(
+                "KA106",
+                path,
+                f"{layer.config}: count_params() says {observed.params:,}, "
+                f"its weights add up to {held:,}",
+                expected=str(held),
+                observed=str(observed.params),
+                difference=observed.params - held,
+            )
+
+    def _outside_config(self, path: str, observed: ObservedLayer | None) -> Finding:
+        class_name = observed.class_name if observed else "layer"
+        if self.observation.config is None:
+            message = f"layer {path!r} ({class_name}): {self.observation.config_error}"
+            return finding("KA114", path, message)
+        message = f"layer {path!r} ({class_name}): the model has it, its config does not list it"
+        return finding("KA113", path, message)
+
+    def _check_outputs(self) -> None:
+        recorded = self.observation.output_shapes
+        derived = self.architecture.output_shapes if self.architecture else ()
+        for number, (one, other) in enumerate(zip(derived, recorded or (), strict=False)):
+            if one is not None and not compatible(one, other):
+                message = f"output {number}: the derived shape is {one}, the model's is {other}"
+                self.result.findings.append(
+                    finding("KA112", "total", message, expected=str(one), observed=str(other))
+                )
+
+    def check_totals(self) -> None:
+        """Sum the rows, and hold the sum against the model's own total."""
+        rows, reported = self.result.rows, self.observation.params
+        observed_anything = self.observation.layers is not None and self.observation.built
+        observed = sum(row.observed or 0 for row in rows) if observed_anything else None
+        derivable = [row for row in rows if row.derived is not None]
+        partly = sum(row.derived or 0 for row in derivable)
+        whole = bool(rows) and len(derivable) == len(rows)
+        derived = partly if whole else None
+        if reported is not None and observed is not None and reported != observed:
+            self.result.findings.append(
+                finding(
+                    "KA107",
+                    "total",
+                    f"the model's count_params() says {reported:,}, its rows add up to "
+                    f"{observed:,}",
+                    expected=str(observed),
+                    observed=str(reported),
+                    difference=reported - observed,
+                )
+            )
+        parted = [(row.trainable, row.non_trainable) for row in rows]
+        known = bool(rows) and all(part is not None for pair in parted for part in pair)
+        macs = [row.macs for row in rows]
+        self.result.totals = Totals(
+            params=derived if derived is not None else observed,
+            derived=derived,
+            observed=observed,
+            stored=None,
+            reported=reported,
+            trainable=sum(pair[0] or 0 for pair in parted) if known else None,
+            non_trainable=sum(pair[1] or 0 for pair in parted) if known else None,
+            macs=None if None in macs or not rows else sum(m for m in macs if m is not None),
+            derived_partly=partly,
+            layers=len(rows),
+            layers_derived=len(derivable),
+            layers_unsupported=sum(row.status in ("unsupported", "unbuilt") for row in rows),
+            layers_exempt=sum(row.status == "exempt" for row in rows),
+            coverage=_coverage(rows, derivable, observed),
+        )
+
+
+def _pairs(
+    derived: tuple[Weight, ...] | None, observed: tuple[ObservedWeight, ...] | None
+) -> Iterator[_Pair]:
+    """Each derived weight with the observed one of its name, else with the next one in order.
+
+    Keras gives some variables no name of their own ("variable_3"), but always a place.
+    """
+    ours, theirs = list(derived or ()), list(observed or ())
+    names = {weight.name: weight for weight in theirs}
+    matched = {weight.name: names[weight.name] for weight in ours if weight.name in names}
+    rest = [weight for weight in theirs if weight.name not in matched]
+    unmatched = sum(weight.name not in matched for weight in ours)
+    by_place = iter(rest if unmatched == len(rest) else ())
+    used = set()
+    for weight in ours:
+        found = matched.get(weight.name) or next(by_place, None)
+        if found is not None:
+            used.add(found.identity)
+        yield _Pair(weight, found)
+    for other in theirs:
+        if other.identity not in used:
+            yield _Pair(None, other)
+
+
+def _compare(layer: Layer, observed: ObservedLayer, pairs: list[_Pair]) -> Iterator[Finding]:
+    cause: str | None = None
+    if any(
+        p.derived is None or p.observed is None or p.derived.shape != p.observed.shape
+        for p in pairs
+    ):
+        cause = likely_cause(layer, observed)
+    for pair in pairs:
+        ours, theirs = pair.derived, pair.observed
+        if ours is None and theirs is not None:
+            yield finding(
+                "KA103",
+                layer.path,
+                f"{layer.config}: {theirs.name} is held with shape {theirs.shape}, "
+                "but the config implies no such weight",
+                observed=str(theirs.shape),
+                difference=_size(theirs),
+                cause=cause,
+            )
+        elif ours is not None and theirs is None:
+            yield finding(
+                "KA102",
+                layer.path,
+                f"{layer.config}: {ours.name} is derived with shape {ours.shape}, but not held",
+                formula=ours.formula,
+                working=ours.working,
+                expected=str(ours.shape),
+                difference=-ours.count,
+                cause=cause,
+            )
+        elif ours is not None and theirs is not None:
+            yield from _compare_weight(layer, ours, theirs, cause)
+
+
+def _compare_weight(
+    layer: Layer, ours: Weight, theirs: ObservedWeight, cause: str | None
+) -> Iterator[Finding]:
+    if ours.shape != theirs.shape:
+        yield finding(
+            "KA101",
+            layer.path,
+            f"{layer.config}: {ours.name} is derived as {ours.formula} = {ours.working} = "
+            f"{ours.count:,}, observed {theirs.shape} = {_size(theirs):,}, "
+            f"difference {_size(theirs) - ours.count:+,}",
+            formula=ours.formula,
+            working=ours.working,
+            expected=str(ours.shape),
+            observed=str(theirs.shape),
+            difference=_size(theirs) - ours.count,
+            cause=cause,
+        )
+    if ours.trainable != theirs.trainable:
+        words = {True: "trainable", False: "not trainable"}
+        yield finding(
+            "KA104",
+            layer.path,
+            f"{layer.config}: {ours.name} is derived as {words[ours.trainable]}, "
+            f"observed as {words[theirs.trainable]}",
+            expected=words[ours.trainable],
+            observed=words[theirs.trainable],
+        )
+    integer = ours.dtype == "int" and theirs.dtype in ("int32", "int64")
+    if ours.dtype != theirs.dtype and not integer:
+        yield finding(
+            "KA105",
+            layer.path,
+            f"{layer.config}: {ours.name} is derived as {ours.dtype}, observed as {theirs.dtype}",
+            expected=ours.dtype,
+            observed=theirs.dtype,
+        )
+
+
+def _size(weight: ObservedWeight) -> int:
+    count = 1
+    for extent in weight.shape:
+        count *= extent
+    return count
+
+
+def _axis_rows(weight: Weight | None) -> tuple[AxisRow, ...]:
+    if weight is None:
+        return ()
+    return tuple(
+        AxisRow(axis.symbol, axis.extent, axis.symbol in weight.unit, axis.labels)
+        for axis in weight.axes
+    )
+
+
+def _count(weights: tuple[WeightRow, ...], side: str) -> int:
+    """The elements of the weights that are counted here, on one side."""
+    return sum(getattr(weight, side) or 0 for weight in weights if weight.shared_with is None)
+
+
+def _parted(
+    weights: tuple[WeightRow, ...], derived: bool, observed: bool, *, trainable: bool
+) -> int | None:
+    """The trainable (or other) part of the derived count, or of the observed where none is."""
+    if not derived and not observed:
+        return None
+    side = "derived" if derived else "observed"
+    return _count(tuple(w for w in weights if w.trainable is trainable), side)
+
+
+def _coverage(
+    rows: list[LayerRow], derivable: list[LayerRow], observed: int | None
+) -> float | None:
+    if observed:
+        return sum(row.observed or 0 for row in derivable) / observed
+    return len(derivable) / len(rows) if rows else None

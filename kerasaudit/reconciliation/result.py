@@ -1,0 +1,251 @@
+"""The audit: one immutable result, which every report renders and nothing changes."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasaudit.derivation.shape import Shape
+from kerasaudit.errors import AuditError
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = [
+    "Audit",
+    "AxisRow",
+    "CallRow",
+    "ClaimRow",
+    "Failure",
+    "Finding",
+    "LayerRow",
+    "StepRow",
+    "Totals",
+    "WeightRow",
+]
+
+# Reports render results; results know no report. This one name is how a result asks for them.
+_REPORTS = "kerasaudit.report"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong.
+
+    `code` is stable (`kerasaudit explain KA101`); `incomplete` says that something could not be
+    audited, rather than that it was audited and is wrong. Figures are `None` where there are none.
+    """
+
+    code: str
+    path: str
+    message: str
+    incomplete: bool
+    formula: str | None = None
+    working: str | None = None
+    expected: str | None = None
+    observed: str | None = None
+    difference: int | None = None
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AxisRow:
+    """A named axis of a weight."""
+
+    symbol: str
+    extent: int
+    unit: bool
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WeightRow:
+    """One weight of one layer, derived beside observed. `None`: not known on that side.
+
+    `shared_with` names the weight that this is the same variable as: it is counted there.
+    """
+
+    layer: str
+    name: str
+    path: str | None
+    shape: tuple[int, ...] | None
+    axes: tuple[AxisRow, ...]
+    formula: str | None
+    working: str | None
+    derived: int | None
+    observed_shape: tuple[int, ...] | None
+    observed: int | None
+    dtype: str | None
+    trainable: bool | None
+    shared_with: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One application of a layer. `declared`: an input shape is the config's word, not derived."""
+
+    layer: str
+    call: int
+    class_name: str
+    input_shapes: tuple[Shape | None, ...]
+    output_shape: Any
+    macs: int | None
+    declared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One layer: its weights once, its calls together.
+
+    `derived`, `observed` and `stored` count its parameters by arithmetic, in the live model and in
+    the file; `reported` is the layer's own `count_params()`. A weight that an earlier row counts is
+    not counted again. `trainable` and `non_trainable` part the derived count, or the observed one
+    where nothing is derived. `macs` are those of all its calls.
+    """
+
+    path: str
+    class_name: str
+    status: str
+    formula: str | None
+    working: str | None
+    derived: int | None
+    observed: int | None
+    stored: int | None
+    reported: int | None
+    trainable: int | None
+    non_trainable: int | None
+    macs: int | None
+    output_shape: Any
+    calls: int
+    weights: tuple[WeightRow, ...]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step of a claim's working, checked by itself."""
+
+    text: str
+    status: str
+    value: str | None
+    correction: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRow:
+    """A documented figure, judged: "ok", "wrong" or "erratum" ("unjudged" where it cannot be)."""
+
+    subject: str
+    quantity: str
+    status: str
+    claimed: str | None
+    derived: str | None
+    observed: str | None
+    steps: tuple[StepRow, ...]
+    message: str
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The model as a whole, each weight once.
+
+    `params` is the count as far as it is established: derived if every layer is, else observed;
+    `None` if neither is whole. `derived`, `observed` and `macs` are `None` unless every layer has
+    one; `derived_partly` sums the layers that have, of which there are `layers_derived` of
+    `layers`. `reported` is the model's own `count_params()`. `coverage` is the share of the
+    observed parameters (of the layers, where nothing is observed) that is derived.
+    """
+
+    params: int | None
+    derived: int | None
+    observed: int | None
+    stored: int | None
+    reported: int | None
+    trainable: int | None
+    non_trainable: int | None
+    macs: int | None
+    derived_partly: int
+    layers: int
+    layers_derived: int
+    layers_unsupported: int
+    layers_exempt: int
+    coverage: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What was derived, observed and claimed of one model, and where they part.
+
+    `status`: "ok", "findings" (something is wrong) or "incomplete" (something could not be
+    audited, which outranks findings).
+    """
+
+    target: str
+    name: str
+    class_name: str
+    status: str
+    totals: Totals
+    layers: tuple[LayerRow, ...]
+    calls: tuple[CallRow, ...]
+    claims: tuple[ClaimRow, ...]
+    findings: tuple[Finding, ...]
+    input_shapes: tuple[Shape, ...] = ()
+    output_shapes: tuple[Shape | None, ...] = ()
+    source: str | None = None
+    summary: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything was audited and nothing is wrong."""
+        return self.status == "ok"
+
+    @property
+    def weights(self) -> tuple[WeightRow, ...]:
+        """The weights of all layers, in order."""
+        return tuple(weight for layer in self.layers for weight in layer.weights)
+
+    def raise_if_failed(self) -> None:
+        """Raise `AuditError`, a line for each finding with its working, unless `ok`."""
+        if self.ok:
+            return
+        lines = [f"{self.name}: {self.status}, {len(self.findings)} finding(s)"]
+        for finding in self.findings:
+            working = f" [{finding.formula} = {finding.working}]" if finding.working else ""
+            cause = f" ({finding.cause})" if finding.cause else ""
+            lines.append(f"  {finding.code} {finding.message}{working}{cause}")
+        raise AuditError(lines)
+
+    def to_frame(self, table: str = "layers") -> pandas.DataFrame:
+        """One of the tables "layers", "weights", "calls", "claims", "findings" as a DataFrame."""
+        frame: pandas.DataFrame = importlib.import_module(f"{_REPORTS}.frame").to_frame(self, table)
+        return frame
+
+    def save(self, path: str | Path) -> None:
+        """Write a report; the suffix of `path` names its format: .html .csv .json .md .
+
+        Raises:
+            TargetError: no report has that suffix, or the file cannot be written.
+        """
+        importlib.import_module(_REPORTS).save([self], path)
+
+    def _repr_html_(self) -> str:
+        fragment: str = importlib.import_module(f"{_REPORTS}.html").fragment(self)
+        return fragment
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A target that could not be audited at all, with the one line that says why.
+
+    `nothing`: the target was found, but there is no model in it.
+    """
+
+    target: str
+    message: str
+    nothing: bool = False
+    error: BaseException | None = field(default=None, compare=False, repr=False)

@@ -1,0 +1,126 @@
+"""The working of a claim, "64 × 3 × 3 = 576", read as exact arithmetic; nothing runs as code.
+
+Grammar: terms joined by "="; in a term numbers, + − - × · * / and parentheses. A number may group
+its digits by commas (18,496), have decimals, and end in K, M, B or G, in which case it is rounded:
+it stands for every value that rounds to it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from kerasaudit.errors import WorkingError
+
+__all__ = ["Figure", "evaluate", "shape_of"]
+
+_LIMIT = 300
+_SCALES = {"K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9}
+_NUMBER = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?([KMBG])?(?![\w.])")
+_SIGNS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "−": "-", "–": "-", "÷": "/"})
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value, exact or rounded to `unit` (0: exact)."""
+
+    value: Fraction
+    unit: Fraction = Fraction(0)
+
+    def agrees_with(self, other: Figure | int) -> bool:
+        """Whether both can be the same number, given how far each is rounded (half a unit)."""
+        other = Figure(Fraction(other)) if isinstance(other, int) else other
+        if not self.unit and not other.unit:
+            return self.value == other.value
+        return abs(self.value - other.value) <= max(self.unit, other.unit) / 2
+
+    def __str__(self) -> str:
+        if self.value.denominator == 1:
+            return f"{self.value.numerator:,}"
+        return f"{float(self.value):,.6g}"
+
+
+def evaluate(step: str) -> tuple[Figure, ...]:
+    """The value of each term of a step, in order.
+
+    Raises:
+        WorkingError: the step cannot be read; the message says why.
+
+    >>> [str(figure) for figure in evaluate("64 × 3 × 3 = 567")]
+    ['576', '567']
+    """
+    if len(step) > _LIMIT:
+        raise WorkingError(f"a step of at most {_LIMIT} characters, received {len(step)}")
+    terms = step.split("=")
+    if not all(term.strip() for term in terms):
+        raise WorkingError(f"{step!r}: expected a term on each side of '='")
+    return tuple(_term(term, step) for term in terms)
+
+
+def _term(term: str, step: str) -> Figure:
+    figures: list[Figure] = []
+
+    def keep(match: re.Match[str]) -> str:
+        figures.append(_number(*match.groups()))
+        return f" _{len(figures) - 1} "
+
+    if "_" in term:
+        raise WorkingError(f"{step!r}: expected numbers and + - × / ( ), received '_'")
+    text = _NUMBER.sub(keep, term.translate(_SIGNS)).strip()
+    # Numbers are placeholders by now, so whatever else is a letter or a digit is not arithmetic.
+    stray = re.sub(r"_\d+|[\s()+*/-]", "", text)
+    if stray:
+        raise WorkingError(f"{step!r}: expected numbers and + - × / ( ), received {stray!r}")
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        raise WorkingError(f"{step!r}: {term.strip()!r} is not arithmetic") from error
+    return _value(tree, figures, step)
+
+
+def _number(whole: str, decimals: str | None, scale: str | None) -> Figure:
+    digits = whole.replace(",", "") + (decimals or "")
+    factor = _SCALES[scale] if scale else 1
+    unit = Fraction(factor, 10 ** (len(decimals) - 1 if decimals else 0)) if scale else Fraction(0)
+    return Figure(Fraction(digits) * factor, unit)
+
+
+def _value(node: ast.expr, figures: list[Figure], step: str) -> Figure:
+    # Bounded by the length of a step, so this recursion cannot run deep.
+    if isinstance(node, ast.Name):
+        return figures[int(node.id[1:])]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        inner = _value(node.operand, figures, step)
+        return Figure(-inner.value if isinstance(node.op, ast.USub) else inner.value, inner.unit)
+    if not isinstance(node, ast.BinOp):
+        raise WorkingError(f"{step!r}: expected numbers joined by + - × /")
+    left, right = _value(node.left, figures, step), _value(node.right, figures, step)
+    if isinstance(node.op, ast.Add):
+        return Figure(left.value + right.value, max(left.unit, right.unit))
+    if isinstance(node.op, ast.Sub):
+        return Figure(left.value - right.value, max(left.unit, right.unit))
+    if isinstance(node.op, ast.Mult):
+        unit = left.unit * abs(right.value) + right.unit * abs(left.value)
+        return Figure(left.value * right.value, unit)
+    if isinstance(node.op, ast.Div):
+        if not right.value:
+            raise WorkingError(f"{step!r}: division by zero")
+        return Figure(left.value / right.value, left.unit / abs(right.value))
+    raise WorkingError(f"{step!r}: expected + - × /, received {type(node.op).__name__}")
+
+
+def shape_of(working: str) -> tuple[int, ...]:
+    """The extents of a claimed shape, "26 × 26 × 32", the batch axis left out.
+
+    Raises:
+        WorkingError: it is not a list of positive integers joined by ×.
+
+    >>> shape_of("26 × 26 × 32")
+    (26, 26, 32)
+    """
+    parts = re.split(r"[×x*·]", working)
+    if not all(part.strip().isdigit() for part in parts):
+        raise WorkingError(f"{working!r}: expected extents joined by ×, such as '26 × 26 × 32'")
+    return tuple(int(part) for part in parts)

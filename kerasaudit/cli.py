@@ -1,0 +1,300 @@
+"""The command line: parses, calls the API, prints. Results go to stdout, all else to stderr.
+
+Exit codes: 0 clean; 1 findings; 2 could not run or not fully audited (outranks 1); 3 nothing
+audited.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kerasaudit.errors import KerasAuditError, TargetError, one_line
+from kerasaudit.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kerasaudit.reconciliation.result import Audit, Failure
+
+__all__ = ["main"]
+
+CLEAN, FINDINGS, INCOMPLETE, NOTHING = 0, 1, 2, 3
+_FORMATS = ("terminal", "json", "csv", "markdown", "html")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kerasaudit")
+def command() -> None:
+    """Prove the parameter counts of Keras models: derived, observed, reconciled."""
+
+
+@command.command()
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(_FORMATS),
+    default="terminal",
+    show_default=True,
+    help="What to print.",
+)
+@click.option(
+    "--save",
+    "paths",
+    multiple=True,
+    metavar="PATH",
+    help="Also write a report: the suffix names its format (.html .csv .json .md); a folder "
+    "(PATH/) takes a report for each model and an index. Repeatable.",
+)
+@click.option("--kwargs", "arguments", metavar="JSON", help="Keyword arguments for a builder.")
+@click.option(
+    "--input-shape",
+    metavar="SHAPE",
+    help="Derive with this input shape, the batch axis first: 'None,224,224,3' or JSON.",
+)
+@click.option(
+    "--exempt",
+    "exemptions",
+    multiple=True,
+    metavar="LAYER=REASON",
+    help="Waive a layer (a path or a pattern), with the reason. Repeatable.",
+)
+@click.option(
+    "--layers/--no-layers",
+    default=None,
+    help="Print every layer's working, or only a line for each model. [default: by their number]",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def audit(
+    targets: tuple[str, ...],
+    format_: str,
+    paths: tuple[str, ...],
+    arguments: str | None,
+    input_shape: str | None,
+    exemptions: tuple[str, ...],
+    layers: bool | None,
+    debug: bool,
+) -> None:
+    r"""Derive every count of the models that TARGET names, and reconcile it with what is there.
+
+    \b
+    TARGET is one of
+      a folder                  its builders and config files
+      file.py                   the builders in it (@kerasaudit.builder)
+      file.py::builder          one function that returns a Keras model
+      package.module:callable   the same, imported
+      config.json               what model.to_json() writes; needs no Keras
+      a glob                    'configs/*.json'
+      zoo:  zoo:lenet5          the bundled documented models
+    """
+    with _one_line_errors(debug):
+        from kerasaudit import report
+        from kerasaudit.reconciliation.audit import audit_all
+
+        outcomes = audit_all(
+            targets,
+            _parse_shape(input_shape),
+            arguments=_parse_arguments(arguments),
+            exempt=dict(map(_parse_exemption, exemptions)),
+            started=(progress := _Progress()).started,
+        )
+        with progress:
+            results = list(progress.counted(outcomes))
+        for path in paths:
+            report.save(results, path)
+        _print(results, format_, layers)
+        _report_failures(results, debug)
+        sys.exit(_exit_code(results))
+
+
+@command.command()
+@click.argument("name")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def explain(name: str, debug: bool) -> None:
+    """Print the documentation of a rule (Conv2D) or of a finding (KA101)."""
+    with _one_line_errors(debug):
+        import difflib
+
+        from kerasaudit.derivation.rule import registered_rules
+        from kerasaudit.reconciliation.findings import KINDS
+
+        rules = registered_rules()
+        if name.upper() in KINDS:
+            click.echo(KINDS[name.upper()].documentation)
+        elif name in rules:
+            click.echo(f"{name}\n\n{rules[name].documentation}")
+        else:
+            near = difflib.get_close_matches(name, [*rules, *KINDS], n=3)
+            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            raise TargetError(f"{name}: no rule and no finding has that name{hint}")
+
+
+@command.command()
+def rules() -> None:
+    """List the layer classes that have a rule, by family, and what each rule says first."""
+    from kerasaudit.derivation.rule import registered_rules
+
+    by_family: dict[str, list[tuple[str, str]]] = {}
+    registered = registered_rules()
+    for key, rule in registered.items():
+        family = rule.function.__module__.rpartition(".")[2] if rule.built_in else "yours"
+        by_family.setdefault(family, []).append((key, rule.documentation.split("\n")[0]))
+    column = max(len(key) for key in registered) + 2
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for family, lines in sorted(by_family.items()):
+        click.echo(family)
+        for key, first in sorted(lines):
+            click.echo(f"  {key:<{column}}{first}"[:width].rstrip())
+    functions = {rule.function for rule in registered.values()}
+    click.echo(f"{len(registered)} classes, {len(functions)} rules")
+
+
+def main() -> None:
+    """The console script."""
+    command.main(prog_name="kerasaudit")
+
+
+# -- what the commands share -------------------------------------------------------------------
+
+
+class _one_line_errors:  # noqa: N801 - used as a function
+    """Turn an error of ours into its one line on stderr and exit code 2."""
+
+    def __init__(self, debug: bool) -> None:
+        self.debug = debug
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, KerasAuditError) and not self.debug:
+            _say(f"error: {error}")
+            sys.exit(INCOMPLETE)
+
+
+class _Progress:
+    """A bar on stderr while several models are audited; silent unless stderr is a terminal."""
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+        self.task: Any = None
+
+    def __enter__(self) -> _Progress:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+            self.bar = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.completed} audited, now {task.description}"),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self.task = self.bar.add_task("…", total=None)
+            self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def started(self, name: str) -> None:
+        if self.bar is not None:
+            self.bar.update(self.task, description=one_line(name, 60))
+
+    def counted(self, outcomes: Iterator[Audit | Failure]) -> Iterator[Audit | Failure]:
+        for outcome in outcomes:
+            if self.bar is not None:
+                self.bar.advance(self.task)
+            yield outcome
+
+
+def _print(results: list[Audit | Failure], format_: str, layers: bool | None) -> None:
+    from kerasaudit import report
+
+    if format_ == "terminal":
+        from kerasaudit.report import terminal
+
+        terminal.write(results, sys.stdout, layers=layers)
+    else:
+        click.echo(report.render(results, format_), nl=False)
+
+
+def _report_failures(results: list[Audit | Failure], debug: bool) -> None:
+    import traceback
+
+    for failure in _failures(results):
+        _say(f"error: {failure.message}")
+        if debug and failure.error is not None:
+            traceback.print_exception(failure.error)
+
+
+def _failures(results: list[Audit | Failure]) -> list[Failure]:
+    from kerasaudit.reconciliation.result import Failure
+
+    return [result for result in results if isinstance(result, Failure)]
+
+
+def _exit_code(results: list[Audit | Failure]) -> int:
+    failures = _failures(results)
+    if len(failures) == len(results):
+        return NOTHING if all(failure.nothing for failure in failures) else INCOMPLETE
+    statuses = {result.status for result in results if result not in failures}  # type: ignore[union-attr]
+    if failures or "incomplete" in statuses:
+        return INCOMPLETE
+    return FINDINGS if "findings" in statuses else CLEAN
+
+
+def _say(text: str) -> None:
+    click.echo(f"kerasaudit: {text}", err=True)
+
+
+def _parse_arguments(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    value = _parse_json("--kwargs", text, "a JSON object such as '{\"classes\": 10}'")
+    if not isinstance(value, dict):
+        raise TargetError(f"--kwargs: expected a JSON object, received {text}")
+    return value
+
+
+def _parse_shape(text: str | None) -> Any:
+    """A shape as "None,28,28,1", or any structure of shapes as JSON."""
+    if text is None:
+        return None
+    plain = text.strip().strip("()")
+    if plain.startswith(("[", "{")):
+        return _parse_json("--input-shape", plain, "extents joined by commas, or JSON")
+    extents: list[int | None] = []
+    for part in filter(None, (part.strip() for part in plain.split(","))):
+        if part.lower() in ("none", "null", "?"):
+            extents.append(None)
+        elif part.isdigit():
+            extents.append(int(part))
+        else:
+            raise TargetError(
+                f"--input-shape: expected extents joined by commas, such as None,28,28,1, "
+                f"received {text!r}"
+            )
+    return tuple(extents)
+
+
+def _parse_json(option: str, text: str, expected: str) -> Any:
+    import json
+
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise TargetError(f"{option}: expected {expected}, received {text!r}: {error}") from error
+
+
+def _parse_exemption(text: str) -> tuple[str, str]:
+    path, separator, reason = text.partition("=")
+    if not separator or not path.strip() or not reason.strip():
+        raise TargetError(f"--exempt: expected LAYER=REASON, received {text!r}")
+    return path.strip(), reason.strip()

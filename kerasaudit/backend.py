@@ -55,21 +55,29 @@ def importing(what: str, beside: Path | None = None) -> Iterator[None]:
 
 
 def _start_keras_quietly() -> None:
-    """Import Keras once, with standard error out of its reach; a failure is for the caller to meet.
-
-    The lines come from C++ before logging can be configured, so the descriptor itself is moved.
-    """
+    """Import Keras once and wake its devices; a failure is for the caller to meet."""
     if "keras" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _quiet_stderr(), contextlib.suppress(Exception):
+        keras = importlib.import_module("keras")
+        # TensorFlow looks for its devices at the first operation, and says what it did not find.
+        keras.ops.convert_to_tensor(0.0)
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keep standard error silent, C++ included: the descriptor itself is moved, and moved back."""
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as sink, contextlib.ExitStack() as restore:
-        try:
-            kept = os.dup(2)
-        except OSError:  # no standard error to keep quiet
-            return
-        restore.callback(os.close, kept)
-        restore.callback(os.dup2, kept, 2)
-        os.dup2(sink.fileno(), 2)
-        with contextlib.suppress(Exception):
-            importlib.import_module("keras")
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error to keep silent
+        yield
+        return
+    try:
+        with tempfile.TemporaryFile() as sink:
+            os.dup2(sink.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

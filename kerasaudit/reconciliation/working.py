@@ -24,10 +24,11 @@ _SIGNS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "−": "-", "–": "-"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value, exact or rounded to `unit` (0: exact)."""
+    """A value, exact or rounded to `unit` (0: exact); `text` is a rounded number as written."""
 
     value: Fraction
     unit: Fraction = Fraction(0)
+    text: str = ""
 
     def agrees_with(self, other: Figure | int) -> bool:
         """Whether both can be the same number, given how far each is rounded (half a unit)."""
@@ -37,6 +38,8 @@ class Figure:
         return abs(self.value - other.value) <= max(self.unit, other.unit) / 2
 
     def __str__(self) -> str:
+        if self.unit:
+            return self.text or f"about {float(self.value):,.0f}"
         if self.value.denominator == 1:
             return f"{self.value.numerator:,}"
         return f"{float(self.value):,.6g}"
@@ -84,7 +87,7 @@ def _number(whole: str, decimals: str | None, scale: str | None) -> Figure:
     digits = whole.replace(",", "") + (decimals or "")
     factor = _SCALES[scale] if scale else 1
     unit = Fraction(factor, 10 ** (len(decimals) - 1 if decimals else 0)) if scale else Fraction(0)
-    return Figure(Fraction(digits) * factor, unit)
+    return Figure(Fraction(digits) * factor, unit, f"{whole}{decimals or ''}{scale or ''}")
 
 
 def _value(node: ast.expr, figures: list[Figure], step: str) -> Figure:

@@ -125,3 +125,8 @@ def test_any_text_is_read_or_refused(text):
     except WorkingError:
         return
     assert all(isinstance(figure, Figure) for figure in figures)
+
+
+def test_a_rounded_figure_is_shown_as_it_is_written():
+    assert [str(figure) for figure in evaluate("25.6M = 25,636,712")] == ["25.6M", "25,636,712"]
+    assert str(evaluate("1.5K + 1")[0]) == "about 1,501"

@@ -218,9 +218,7 @@ def _print(results: list[Audit | Failure], format_: str, layers: bool | None) ->
     from kerasaudit import report
 
     if format_ == "terminal":
-        from kerasaudit.report import terminal
-
-        terminal.write(results, sys.stdout, layers=layers)
+        report.formats()["terminal"].write(results, sys.stdout, layers=layers, reasons=False)
     else:
         click.echo(report.render(results, format_), nl=False)
 

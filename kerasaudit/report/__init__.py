@@ -1,0 +1,192 @@
+"""Renders results; one module a format; computes nothing.
+
+A format is a module of this package that declares `FORMAT` (its name), `SUFFIX` (of its files,
+`None` for a format that is not saved) and `render(results) -> str`. Adding such a module adds the
+format; nothing else is edited. A format imports the library it needs where it renders, so that
+finding the formats costs nothing and asking for JSON loads neither Jinja nor rich nor pandas.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePath
+from types import MappingProxyType, ModuleType
+
+from kerasaudit.errors import TargetError
+from kerasaudit.reconciliation.result import Audit, Failure
+
+__all__ = ["formats", "render", "save"]
+
+# What a folder of reports holds of each audit: to read, to process, to open as a sheet.
+_IN_FOLDER = ("html", "json", "csv")
+
+
+@functools.cache
+def formats() -> Mapping[str, ModuleType]:
+    """Every report format by name: the modules of this package that declare one.
+
+    >>> formats()["csv"].SUFFIX
+    '.csv'
+    """
+    found = {}
+    for entry in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{entry.name}")
+        if hasattr(module, "FORMAT"):
+            found[module.FORMAT] = module
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+def render(results: Sequence[Audit | Failure], format: str) -> str:  # noqa: A002
+    """Render audits and failures as one report.
+
+    Args:
+        results: what was audited, in the order in which it is to stand.
+        format: the name of a format.
+
+    Raises:
+        TargetError: there is no such format; the message names those there are.
+    """
+    module = formats().get(format)
+    if module is None:
+        raise TargetError(f"no report format {format!r}; there are {', '.join(formats())}")
+    text: str = module.render([_placeless(result) for result in results])
+    # A name out of a JSON file may hold half a surrogate pair, which no file and no terminal takes.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def save(results: Sequence[Audit | Failure], path: str | Path) -> None:
+    r"""Write a report to a file whose suffix names the format, or to a folder.
+
+    A file is replaced whole or left as it was. A folder (one that exists, or a path that ends
+    with "/") receives for each audit `<group>/<name>.html`, `.json` and `.csv`, the group being
+    the stem of the file that the target names, and an `index.html` over all of them.
+
+    Args:
+        results: what was audited.
+        path: where to write.
+
+    Raises:
+        TargetError: no format has that suffix, or the path cannot be written.
+
+    >>> save([], "report.xls")
+    Traceback (most recent call last):
+    kerasaudit.errors.TargetError: report.xls: no report has the suffix '.xls'; known are .csv, .html, .json, .md
+    """  # noqa: E501
+    path_as_given = os.fspath(path)
+    if path_as_given.endswith(("/", os.sep)) or os.path.isdir(path_as_given):  # noqa: PTH112
+        _save_folder(results, Path(path_as_given))
+        return
+    _write(Path(path), render(results, _format_of(Path(path))))
+
+
+def _format_of(path: Path) -> str:
+    known = {module.SUFFIX: name for name, module in formats().items() if module.SUFFIX}
+    suffix = path.suffix.lower()
+    if suffix not in known:
+        names = ", ".join(sorted(known))
+        raise TargetError(f"{path}: no report has the suffix {suffix!r}; known are {names}")
+    return known[suffix]
+
+
+def _write(path: Path, text: str) -> None:
+    """Write beside and rename, so that a failure leaves what was there."""
+    target = Path(os.path.realpath(path))  # a link stays a link
+    beside = target.with_name(f".{target.name[:100]}.{os.getpid()}.tmp")
+    try:
+        try:
+            with beside.open("x", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise TargetError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+# -- a folder of reports ------------------------------------------------------------------------
+
+
+def _save_folder(results: Sequence[Audit | Failure], folder: Path) -> None:
+    pages: list[tuple[Audit | Failure, str | None]] = []
+    for result, stem in zip(results, _stems(results), strict=True):
+        if stem is None:
+            pages.append((_placeless(result), None))
+            continue
+        for name in _IN_FOLDER:
+            suffix = formats()[name].SUFFIX
+            _write(_inside(folder, f"{stem}{suffix}"), render([result], name))
+        pages.append((_placeless(result), f"{stem}{formats()['html'].SUFFIX}"))
+    index = formats()["html"].index(pages)
+    _write(_inside(folder, "index.html"), index.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The path of that name in the folder, its parent made; a link that leads out is refused."""
+    path = folder / name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        root = folder.resolve()
+    except OSError as error:
+        raise TargetError(f"{path.parent}: cannot be made: {error.strerror or error}") from error
+    if not path.resolve().is_relative_to(root):
+        raise TargetError(f"{path}: leads out of {folder}")
+    return path
+
+
+def _stems(results: Sequence[Audit | Failure]) -> Iterator[str | None]:
+    """`group/name` for each audit, no two alike even where a file system ignores case."""
+    taken = {"index"}
+    for result in results:
+        if isinstance(result, Failure):
+            yield None
+            continue
+        group = _group(result.target)
+        stem = first = f"{group}/{_sane(result.name)}" if group else _sane(result.name)
+        number = 2
+        while stem.casefold() in taken:
+            stem, number = f"{first}-{number}", number + 1
+        taken.add(stem.casefold())
+        yield stem
+
+
+def _group(target: str) -> str | None:
+    """The stem of the file in a target, `None` where it names no file.
+
+    >>> _group("models/cnn_coding.py::cnn_coding"), _group("a/net.json"), _group("package.a:build")
+    ('cnn_coding', 'net', None)
+    """
+    file, separator, _ = target.partition("::")
+    path = PurePath(file)
+    is_file = separator or re.fullmatch(r"\.[A-Za-z0-9]{1,5}", path.suffix)
+    return _sane(path.stem) if is_file else None
+
+
+def _sane(name: str) -> str:
+    """A name that is one path segment on every system."""
+    return re.sub(r"[^\w.+-]+", "_", name, flags=re.ASCII)[:80].strip("._") or "model"
+
+
+# -- reproducible reports -----------------------------------------------------------------------
+
+
+def _placeless(result: Audit | Failure) -> Audit | Failure:
+    """The result without an absolute path: a report must not depend on where it was made.
+
+    A path inside the working directory is written relative to it, any other by its last part.
+    """
+    file, separator, name = result.target.partition("::")
+    path = Path(file)
+    if not path.is_absolute():
+        return result
+    here = Path.cwd()
+    short = path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
+    target = f"{short}{separator}{name}"
+    if isinstance(result, Failure):
+        return replace(result, target=target, message=result.message.replace(file, short))
+    return replace(result, target=target)

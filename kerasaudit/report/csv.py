@@ -1,0 +1,78 @@
+"""CSV: the table of layers, a row for each layer of each audit, for spreadsheets.
+
+Figures are raw integers, a cell is empty where nothing is known. A target that could not be
+audited is one row with the status "failed" and its message under `reason`.
+
+A spreadsheet takes a text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return for a
+formula, and names come from files that others wrote: such a text has an apostrophe put before it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from kerasaudit.reconciliation.result import Audit, Failure, LayerRow
+from kerasaudit.report.wording import printable
+
+__all__ = ["COLUMNS", "FORMAT", "SUFFIX", "render"]
+
+FORMAT = "csv"
+SUFFIX = ".csv"
+
+# The columns between these and the model's own are the fields of `LayerRow` of the same name.
+_LAYER_COLUMNS = (
+    "path",
+    "class_name",
+    "status",
+    "formula",
+    "working",
+    "derived",
+    "observed",
+    "stored",
+    "reported",
+    "trainable",
+    "non_trainable",
+    "macs",
+    "output_shape",
+    "calls",
+    "reason",
+)
+COLUMNS = ("target", "model", *_LAYER_COLUMNS)
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def render(results: Sequence[Audit | Failure]) -> str:
+    r"""Render the layers of all audits as one table.
+
+    >>> render([Failure("net.py", "=not found")]).splitlines()[1]
+    "net.py,,,,failed,,,,,,,,,,,,'=not found"
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for result in results:
+        if isinstance(result, Failure):
+            known = {"target": result.target, "status": "failed", "reason": result.message}
+            writer.writerow([_cell(known.get(column)) for column in COLUMNS])
+            continue
+        for layer in result.layers:
+            writer.writerow(_row(result, layer))
+    return stream.getvalue()
+
+
+def _row(audit: Audit, layer: LayerRow) -> list[str | int]:
+    values = (getattr(layer, column) for column in _LAYER_COLUMNS)
+    return [_cell(value) for value in (audit.target, audit.name, *values)]
+
+
+def _cell(value: object) -> str | int:
+    """An integer as it is, nothing as an empty cell, a text so that no program takes it amiss."""
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return value
+    text = str(value)
+    return printable(f"'{text}" if text.startswith(_FORMULA_STARTS) else text)

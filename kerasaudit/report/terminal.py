@@ -1,0 +1,407 @@
+"""The terminal: fits 80 columns with no figure cut, shows the working of every layer with weights.
+
+`write` is what the command line calls. `render` is the same report as plain text.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, Finding, LayerRow, StepRow
+from kerasaudit.report import wording
+from kerasaudit.report.wording import MARKS, STATUS_WORDS, count, partition, printable, shape
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+__all__ = ["FORMAT", "SUFFIX", "render", "write"]
+
+FORMAT = "terminal"
+SUFFIX = None
+
+_WIDTH = 80
+_NAME = 24  # so much of a name is not broken for the columns beside it
+_FEW = 3  # so many audits are shown layer by layer; of more, a line each
+
+_STYLES = {
+    "ok": "green",
+    "findings": "bold red",
+    "mismatch": "bold red",
+    "wrong": "bold red",
+    "false": "bold red",
+    "failed": "bold red",
+    "erratum": "bold yellow",
+    "incomplete": "bold yellow",
+    "unsupported": "bold yellow",
+    "unbuilt": "bold yellow",
+    "unjudged": "bold yellow",
+    "unreadable": "bold yellow",
+    "exempt": "dim",
+}
+# For a stream that cannot carry these characters: "?" in place of "✓" would say another thing.
+_PLAIN = str.maketrans(
+    {"✓": "+", "✗": "x", "·": "*", "×": "x", "−": "-", "–": "-", "─": "-", "→": ">", "…": "~"}
+)
+
+
+def render(results: Sequence[Audit | Failure]) -> str:
+    """Render results as plain text of 80 columns.
+
+    >>> print(render([Failure("missing.py", "missing.py: no such file")]).strip())
+    ✗ missing.py: no such file
+    <BLANKLINE>
+    0 models audited, 1 could not be
+    """
+    stream = io.StringIO()
+    write(results, stream, width=_WIDTH, color=False)
+    return stream.getvalue()
+
+
+def write(
+    results: Sequence[Audit | Failure],
+    stream: TextIO,
+    *,
+    width: int | None = None,
+    color: bool | None = None,
+    layers: bool | None = None,
+    reasons: bool = True,
+) -> None:
+    """Write the report of results to a text stream.
+
+    Args:
+        results: what was audited, in order.
+        stream: where to; a terminal gets colour (unless NO_COLOR is set) and its own width.
+        width: columns, if not the terminal's own (80 where there is none).
+        color: whether to colour, if not as the stream says.
+        layers: whether to show every layer with its working; if `None`, for up to three audits.
+        reasons: whether to say why a target could not be audited (the command line says so on
+            standard error), or only which.
+    """
+    from rich.console import Console
+
+    buffer = io.StringIO()
+    is_terminal = stream.isatty() if color is None else color
+    if width is None:
+        width = Console(file=stream).width if stream.isatty() else _WIDTH
+    console = Console(
+        file=buffer,
+        width=max(width, 40),
+        force_terminal=is_terminal,
+        no_color=False if color else None,
+        color_system="standard" if color else "auto",
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    _print(console, results, layers, reasons)
+    lines = (line.rstrip() for line in buffer.getvalue().splitlines())
+    stream.write(_encodable("".join(f"{line}\n" for line in lines), stream))
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
+def _print(
+    console: Console, results: Sequence[Audit | Failure], layers: bool | None, reasons: bool
+) -> None:
+    audits, failures = partition(results)
+    detailed = len(audits) <= _FEW if layers is None else layers
+    if detailed:
+        for audit in audits:
+            _print_audit(console, audit)
+    elif audits:
+        _print_summary(console, audits)
+    for failure in failures:
+        message = failure.message if reasons else "not audited"
+        told = message.startswith(failure.target)  # most messages begin with what they speak of
+        line = message if told else f"{failure.target}: {message}"
+        console.print(_marked("failed", line), soft_wrap=False)
+    if len(results) != 1 or failures:
+        if failures:
+            console.print()
+        console.print(_tally(audits, failures))
+
+
+def _tally(audits: Sequence[Audit], failures: Sequence[Failure]) -> str:
+    noun = "model" if len(audits) == 1 else "models"
+    parts = [f"{len(audits)} {noun} audited"]
+    for status, words in (
+        ("ok", "ok"),
+        ("findings", "with findings"),
+        ("incomplete", "incomplete"),
+    ):
+        number = sum(audit.status == status for audit in audits)
+        parts += [f"{number} {words}"] if number else []
+    parts += [f"{len(failures)} could not be"] if failures else []
+    return ", ".join(parts)
+
+
+# -- several audits: a line each ------------------------------------------------------------------
+
+
+def _print_summary(console: Console, audits: Sequence[Audit]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(" ")
+    longest = max(len(printable(audit.name)) for audit in audits)
+    table.add_column("model", overflow="fold", min_width=min(longest, _NAME))
+    table.add_column("parameters", justify="right", no_wrap=True)
+    table.add_column("MACs", justify="right", no_wrap=True)
+    table.add_column("derived", justify="right", no_wrap=True)
+    table.add_column("claims", overflow="fold")
+    for audit in audits:
+        table.add_row(
+            _mark(audit.status),
+            printable(audit.name),
+            count(audit.totals.params),
+            count(audit.totals.macs),
+            wording.share(audit.totals.coverage),
+            wording.claims_tally(audit.claims),
+        )
+    console.print(table)
+    console.print()
+    for audit in audits:
+        claims = [claim for claim in audit.claims if claim.status != "ok"]
+        if claims or audit.findings:
+            console.print(_styled(printable(audit.name), "bold"))
+            _print_claims(console, claims)
+            _print_findings(console, audit.findings)
+
+
+# -- one audit in full ----------------------------------------------------------------------------
+
+
+def _print_audit(console: Console, audit: Audit) -> None:
+    head = _styled(f"{printable(audit.name)}  ", "bold")
+    head.append(f"{printable(audit.class_name)}  ", "dim")
+    head.append(f"{MARKS[audit.status]} {wording.status_line(audit)}", _STYLES[audit.status])
+    console.print(head)
+    shapes = f"{wording.shapes(audit.input_shapes)} → {wording.shapes(audit.output_shapes)}"
+    lines = [f"{printable(audit.target)}  {shapes}", printable(audit.source or "")]
+    for line in filter(None, lines):
+        console.print(_indented(_styled(line, "dim"), 2))
+    console.print()
+    _print_layers(console, audit.layers)
+    _print_totals(console, audit)
+    if audit.claims:
+        console.print(_styled(f"Claims: {wording.claims_tally(audit.claims)}", "bold"))
+        _print_claims(console, audit.claims)
+    if audit.findings:
+        console.print(_styled(f"Findings: {len(audit.findings)}", "bold"))
+        _print_findings(console, audit.findings)
+
+
+def _print_totals(console: Console, audit: Audit) -> None:
+    from rich.table import Table
+
+    totals = audit.totals
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    sides = [
+        ("keras", totals.observed),
+        ("file", totals.stored),
+        ("count_params()", totals.reported),
+    ]
+    beside = " · ".join(f"{name} {value:,}" for name, value in sides if value is not None)
+    table.add_row("parameters", count(totals.derived), beside or "derived, nothing observed")
+    table.add_row("trainable", count(totals.trainable))
+    table.add_row("non-trainable", count(totals.non_trainable))
+    table.add_row("MACs", count(totals.macs))
+    console.print(_indented(table, 2))
+    console.print(_indented(_plain(f"coverage       {wording.coverage(audit)}"), 2))
+    console.print()
+
+
+# -- layers -----------------------------------------------------------------------------------
+
+
+def _print_layers(console: Console, layers: Sequence[LayerRow]) -> None:
+    """A line for each layer that holds weights, or two where a line would not hold it."""
+    apart = [layer for layer in layers if wording.set_apart(layer)]
+    rest = wording.weightless_line(layers)
+    widest: tuple[_Column, ...] = (_layer_name, _layer_class, _working, _keras, _shape, _macs)
+    for columns in (widest, widest[:5], widest[:4]):
+        cells = [[column(layer) for column in columns] for layer in apart]
+        widths = [max((cell.cell_len for cell in column), default=0) for column in zip(*cells)]  # noqa: B905
+        if 4 + sum(widths) + 2 * (len(widths) - 1) <= console.width:
+            for layer, row in zip(apart, cells, strict=True):
+                _print_line(console, layer, row, widths)
+            break
+    else:
+        for layer in apart:
+            _print_block(console, layer)
+    if rest:
+        console.print(_indented(_styled(rest, "dim"), 4))
+    console.print()
+
+
+_Column = Callable[[LayerRow], "Text"]
+
+
+def _layer_name(layer: LayerRow) -> Text:
+    return _styled(printable(layer.path), "bold")
+
+
+def _layer_class(layer: LayerRow) -> Text:
+    return _styled(printable(layer.class_name), "cyan")
+
+
+def _working(layer: LayerRow) -> Text:
+    return _plain(printable(wording.equation(layer)))
+
+
+def _keras(layer: LayerRow) -> Text:
+    """What was observed beside the derived figure."""
+    sides = [("keras", layer.observed), ("file", layer.stored)]
+    known = [f"{name} {value:,}" for name, value in sides if value is not None]
+    if not known:
+        return _plain("")
+    wrong = layer.status == "mismatch" and layer.observed != layer.derived
+    return _styled("  ".join(known), "bold red" if wrong else "green")
+
+
+def _shape(layer: LayerRow) -> Text:
+    return _styled(shape(layer.output_shape), "dim")
+
+
+def _macs(layer: LayerRow) -> Text:
+    return _styled(f"{count(layer.macs)} MACs", "dim")
+
+
+def _print_line(
+    console: Console, layer: LayerRow, cells: Sequence[Text], widths: Sequence[int]
+) -> None:
+    line = _plain("  ")
+    line.append_text(_mark(layer.status))
+    line.append(" ")
+    for number, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        space = " " * (width - cell.cell_len)
+        before, after = (space, "") if number in (3, 5) else ("", space)
+        line.append(before).append_text(cell).append(f"{after}  ")
+    line.rstrip()
+    console.print(line)
+    _print_reason(console, layer)
+
+
+def _print_block(console: Console, layer: LayerRow) -> None:
+    left = _plain("  ")
+    left.append_text(_mark(layer.status)).append(" ")
+    left.append_text(_layer_name(layer)).append("  ").append_text(_layer_class(layer))
+    _print_spread(console, left, _shape(layer), 4)
+    _print_spread(console, _plain("    ").append_text(_working(layer)), _keras(layer), 4)
+    _print_reason(console, layer)
+
+
+def _print_spread(console: Console, left: Text, right: Text, indent: int) -> None:
+    """Left and right on one line; where it does not hold both, right has the next one."""
+    gap = console.width - left.cell_len - right.cell_len
+    if gap >= 2:
+        console.print(left.append(" " * gap).append_text(right))
+        return
+    first = left[:indent]
+    rest = left[indent:]
+    lines = rest.wrap(console, console.width - indent)
+    for number, line in enumerate(lines):
+        console.print((first if number == 0 else _plain(" " * indent)).append_text(line))
+    if right.plain:
+        console.print(_plain(" " * max(console.width - right.cell_len, indent)).append_text(right))
+
+
+def _print_reason(console: Console, layer: LayerRow) -> None:
+    if layer.status == "exempt" and layer.reason:
+        console.print(_indented(_plain(f"exempt: {printable(layer.reason)}"), 4))
+
+
+# -- claims and findings ------------------------------------------------------------------------
+
+
+def _print_claims(console: Console, claims: Iterable[ClaimRow]) -> None:
+    printed = False
+    for claim in claims:
+        printed = True
+        sides = [("claimed", claim.claimed), ("derived", claim.derived), ("keras", claim.observed)]
+        line = _mark(claim.status).append(" ")
+        line.append(printable(claim.subject), "bold")
+        line.append(f"  {wording.quantity(claim.quantity)}: ")
+        line.append(", ".join(f"{name} {value}" for name, value in sides if value is not None))
+        if claim.status != "ok":
+            line.append(f"  {STATUS_WORDS[claim.status].upper()}", _STYLES[claim.status])
+        console.print(_indented(line, 2))
+        for step in wording.steps_shown(claim):
+            console.print(_indented(_step(step), 6))
+        if claim.status in ("wrong", "unjudged"):
+            console.print(_indented(_plain(printable(claim.message)), 6))
+    if printed:
+        console.print()
+
+
+def _step(step: StepRow) -> Text:
+    if step.status == "ok":
+        return _marked("ok", step.text)
+    line = _styled("✗ " if step.status != "unreadable" else "? ", _STYLES[step.status])
+    line.append(printable(step.text), "strike")
+    return line.append(f"   {printable(wording.step_note(step))}", "bold")
+
+
+def _print_findings(console: Console, findings: Iterable[Finding]) -> None:
+    printed = False
+    for finding in findings:
+        printed = True
+        line = _styled(finding.code, "bold red").append(f" {printable(finding.message)}")
+        console.print(_indented(line, 2))
+        working = f"{finding.formula} = {finding.working}" if finding.working else None
+        difference = None if finding.difference is None else f"{finding.difference:+,}"
+        sides = [
+            ("working", working),
+            ("expected", finding.expected),
+            ("observed", finding.observed),
+            ("difference", difference),
+            ("cause", finding.cause),
+        ]
+        for name, value in sides:
+            if value is not None:
+                console.print(_indented(_plain(f"{name:<10}  {printable(value)}"), 8))
+    if printed:
+        console.print()
+
+
+# -- pieces ---------------------------------------------------------------------------------------
+
+
+def _plain(text: str) -> Text:
+    from rich.text import Text
+
+    return Text(text)
+
+
+def _styled(text: str, style: str) -> Text:
+    from rich.text import Text
+
+    return Text.assemble((text, style))
+
+
+def _mark(status: str) -> Text:
+    return _styled(MARKS[status], _STYLES[status])
+
+
+def _marked(status: str, text: str) -> Text:
+    return _mark(status).append(f" {printable(text)}")
+
+
+def _indented(content: RenderableType, columns: int) -> RenderableType:
+    from rich.padding import Padding
+
+    return Padding(content, (0, 0, 0, columns))

@@ -1,0 +1,238 @@
+"""How the reports that people read write figures, shapes and statuses.
+
+What is not known is the word "unknown", never 0. Names come out of files that others wrote:
+`printable` is what stands between them and a terminal or a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, LayerRow, StepRow, WeightRow
+
+__all__ = [
+    "MARKS",
+    "STATUS_WORDS",
+    "claims_tally",
+    "count",
+    "coverage",
+    "equation",
+    "partition",
+    "printable",
+    "quantity",
+    "set_apart",
+    "shape",
+    "shapes",
+    "status_line",
+    "step_note",
+    "steps_shown",
+    "weightless_line",
+]
+
+UNKNOWN = "unknown"
+
+# A mark and a word for every status: neither colour nor mark stands alone.
+MARKS = {
+    "ok": "✓",
+    "findings": "✗",
+    "incomplete": "?",
+    "failed": "✗",
+    "mismatch": "✗",
+    "unsupported": "?",
+    "unbuilt": "?",
+    "exempt": "–",
+    "wrong": "✗",
+    "erratum": "!",
+    "unjudged": "?",
+    "false": "✗",
+    "unreadable": "?",
+}
+STATUS_WORDS = {
+    "ok": "ok",
+    "findings": "findings",
+    "incomplete": "incomplete",
+    "failed": "not audited",
+    "mismatch": "mismatch",
+    "unsupported": "unsupported",
+    "unbuilt": "not built",
+    "exempt": "exempt",
+    "wrong": "wrong",
+    "erratum": "erratum",
+    "unjudged": "not judged",
+    "false": "false",
+    "unreadable": "unreadable",
+}
+_QUANTITIES = {
+    "params": "parameters",
+    "trainable_params": "trainable parameters",
+    "non_trainable_params": "non-trainable parameters",
+    "macs": "MACs",
+}
+
+
+def printable(text: object) -> str:
+    r"""The text with every character that does not print written as its escape.
+
+    >>> printable("a\x1b[31mred\nnext")
+    'a\\x1b[31mred\\x0anext'
+    """
+    string = str(text)
+    if string.isprintable():
+        return string
+    return "".join(c if c.isprintable() else _escape(ord(c)) for c in string)
+
+
+def _escape(code: int) -> str:
+    return (
+        f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+    )
+
+
+def count(value: int | None) -> str:
+    """A figure with thousands separated.
+
+    >>> count(18496), count(0), count(None)
+    ('18,496', '0', 'unknown')
+    """
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+def shape(value: object) -> str:
+    """A shape, or several, as Keras writes it; an extent that is not known is `None`.
+
+    >>> shape((None, 26, 26, 32)), shape(None)
+    ('(None, 26, 26, 32)', 'unknown')
+    """
+    return UNKNOWN if value is None else printable(value)
+
+
+def shapes(values: Sequence[object]) -> str:
+    """The shapes of a model's inputs or outputs."""
+    return ", ".join(map(shape, values)) if values else UNKNOWN
+
+
+def coverage(audit: Audit) -> str:
+    """How much of the model is derived.
+
+    A share is never rounded up to the whole: 99.96 % is not 100 %.
+    """
+    totals = audit.totals
+    layers = f"{totals.layers_derived} of {totals.layers} layers"
+    if totals.coverage is None:
+        return f"{layers} derived"
+    of = "parameters" if totals.observed is not None else "layers"
+    return f"{layers}, {share(totals.coverage)} of {of} derived"
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage, cut off and not rounded, so that only the whole is 100 %.
+
+    >>> share(1.0), share(0.99999), share(0.5), share(None)
+    ('100 %', '99.9 %', '50 %', 'unknown')
+    """
+    if value is None:
+        return UNKNOWN
+    tenths = int(value * 1000)
+    if tenths == 0 and value > 0:
+        return "< 0.1 %"
+    return f"{tenths // 10} %" if tenths % 10 == 0 else f"{tenths / 10:.1f} %"
+
+
+def equation(layer: LayerRow) -> str:
+    """A layer's count with its working; the formula alone where it is not all derived.
+
+    What a weight counts elsewhere is said, because the sum is then not this layer's.
+    """
+    if layer.formula is None:
+        return UNKNOWN if layer.derived is None else ""
+    whole = [weight.derived for weight in layer.weights if weight.derived is not None]
+    text = f"{layer.formula} = {layer.working} = {sum(whole):,}"
+    elsewhere = sorted({w.shared_with for w in layer.weights if w.shared_with is not None})
+    return f"{text}, counted in {', '.join(elsewhere)}" if elsewhere else text
+
+
+def axes(weight: WeightRow) -> str:
+    """The axes of a weight with their extents, `K=64*` being a unit axis.
+
+    >>> from kerasaudit.reconciliation.result import AxisRow
+    >>> row = WeightRow("d", "kernel", None, (4, 2), (AxisRow("d_in", 4, False),
+    ...     AxisRow("u", 2, True)), "d_in·u", "4·2", 8, None, None, "float32", True)
+    >>> axes(row)
+    'd_in=4 · u=2*'
+    """
+    return " · ".join(f"{a.symbol}={a.extent}{'*' if a.unit else ''}" for a in weight.axes)
+
+
+def status_line(audit: Audit) -> str:
+    """The status in words, with how many findings there are."""
+    number = len(audit.findings)
+    if not number:
+        return STATUS_WORDS[audit.status]
+    noun = "finding" if number == 1 else "findings"
+    return f"{'incomplete, ' if audit.status == 'incomplete' else ''}{number} {noun}"
+
+
+def quantity(name: str) -> str:
+    """What a claim speaks of, in words."""
+    return _QUANTITIES.get(name, name.replace("_", " "))
+
+
+def steps_shown(claim: ClaimRow) -> list[StepRow]:
+    """The steps of a working that say something: a bare figure is the claimed one over again.
+
+    It holds by itself, so a tick beside it would be misread as one for the claim.
+    """
+    return [step for step in claim.steps if step.status != "ok" or "=" in step.text]
+
+
+def step_note(step: StepRow) -> str:
+    """What is to be said beside a step that is not simply right."""
+    if step.status == "erratum":
+        return f"slip in the source, correct: {step.correction}"
+    if step.status == "false":
+        return f"false, it is {step.value}"
+    return "cannot be read" if step.status == "unreadable" else ""
+
+
+def claims_tally(claims: Iterable[ClaimRow]) -> str:
+    """How many claims there are of each status, in words; "none" without claims."""
+    words = {"ok": "confirmed", "erratum": "erratum", "wrong": "wrong", "unjudged": "not judged"}
+    statuses = [claim.status for claim in claims]
+    parts = []
+    for status, word in words.items():
+        number = statuses.count(status)
+        plural = "errata" if status == "erratum" and number > 1 else word
+        if number:
+            parts.append(f"{number} {plural}")
+    return ", ".join(parts) or "none"
+
+
+def set_apart(layer: LayerRow) -> bool:
+    """Whether a layer needs a row of its own: it holds weights, or is not simply in order."""
+    return bool(layer.weights) or layer.status != "ok" or layer.derived is None
+
+
+def weightless_line(layers: Iterable[LayerRow]) -> str:
+    """The layers without weights in one line, by class; "" if there are none."""
+    names = sorted(layer.class_name for layer in layers if not set_apart(layer))
+    if not names:
+        return ""
+    classes = ", ".join(
+        f"{printable(name)} ×{number}" if number > 1 else printable(name)
+        for name, number in ((name, len(list(group))) for name, group in groupby(names))
+    )
+    noun = "layer holds" if len(names) == 1 else "layers hold"
+    return f"{len(names)} {noun} no weights: {classes}"
+
+
+def partition(results: Iterable[Audit | Failure]) -> tuple[list[Audit], list[Failure]]:
+    """The audits and the failures, each in order."""
+    audits: list[Audit] = []
+    failures: list[Failure] = []
+    for result in results:
+        if isinstance(result, Failure):
+            failures.append(result)
+        else:
+            audits.append(result)
+    return audits, failures

@@ -1,0 +1,280 @@
+"""The command line as a user meets it: exit codes, streams, one line per error."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from click.testing import CliRunner
+
+from kerasaudit.cli import command
+
+GOOD = {
+    "class_name": "Sequential",
+    "config": {
+        "name": "net",
+        "layers": [
+            {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 28, 28, 1]}},
+            {
+                "class_name": "Conv2D",
+                "config": {"name": "conv", "filters": 32, "kernel_size": [3, 3]},
+            },
+        ],
+    },
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.json").write_text(json.dumps(GOOD))
+    bad = json.loads(json.dumps(GOOD))
+    bad["config"]["layers"][1]["config"]["filters"] = -1
+    (tmp_path / "bad.json").write_text(json.dumps(bad))
+    (tmp_path / "claims.py").write_text(
+        textwrap.dedent("""
+        import keras
+        from kerasaudit import Claim, builder
+
+        def net():
+            return keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="out")])
+
+        @builder(source="s", claims=[Claim("out", "4 × 2 + 2 = 10")])
+        def right():
+            return net()
+
+        @builder(source="s", claims=[Claim("out", "4 × 2 + 2 = 11")])
+        def wrong():
+            return net()
+    """)
+    )
+    return tmp_path
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def test_a_clean_audit_prints_its_working_and_exits_0(folder):
+    result = invoke("audit", "good.json")
+    assert result.exit_code == 0
+    assert "3·3·1·32 + 32" in result.stdout
+    assert "320" in result.stdout
+    assert result.stderr == ""
+
+
+def test_a_finding_exits_1(folder):
+    result = invoke("audit", "claims.py::wrong")
+    assert result.exit_code == 1
+    assert "KA202" in result.stdout
+
+
+def test_what_could_not_be_audited_exits_2_and_outranks_findings(folder):
+    assert invoke("audit", "bad.json").exit_code == 2
+    assert invoke("audit", "claims.py::wrong", "bad.json").exit_code == 2
+    assert invoke("audit", "claims.py::wrong", "nowhere").exit_code == 2
+
+
+def test_what_failed_is_named_in_the_report_and_explained_on_stderr(folder):
+    result = invoke("audit", "nowhere", "good.json")
+    assert "nowhere: not audited" in result.stdout
+    assert "no such file or folder" not in result.stdout
+    assert "no such file or folder" in result.stderr
+
+
+def test_nothing_audited_exits_3(folder):
+    (folder / "empty").mkdir()
+    result = invoke("audit", "empty")
+    assert result.exit_code == 3
+    line = "kerasaudit: error: empty: no builder and no model file in this folder\n"
+    assert result.stderr == line
+    assert invoke("audit", "empty", "good.json").exit_code == 2
+
+
+def test_the_others_are_audited_when_one_target_fails(folder):
+    result = invoke("audit", "nowhere", "good.json", "--format", "json")
+    assert result.exit_code == 2
+    document = json.loads(result.stdout)
+    assert [audit["name"] for audit in document["audits"]] == ["good"]
+    assert document["errors"][0]["target"] == "nowhere"
+    assert result.stderr.count("\n") == 1
+
+
+def test_json_on_stdout_is_the_contract(folder):
+    document = json.loads(invoke("audit", "good.json", "--format", "json").stdout)
+    assert document["schema_version"] == 1
+    (audit,) = document["audits"]
+    assert {"target", "name", "status", "totals", "layers", "claims", "findings"} <= set(audit)
+    conv = audit["layers"][1]
+    assert conv["path"] == "conv"
+    assert conv["class_name"] == "Conv2D"
+    assert conv["status"] == "ok"
+    assert conv["formula"] == "kh·kw·C_in·K + K"
+    assert conv["working"] == "3·3·1·32 + 32"
+    assert conv["derived"] == conv["trainable"] == 320
+    assert conv["observed"] is None
+    assert conv["stored"] is None
+    assert conv["non_trainable"] == 0
+    assert conv["macs"] == 26 * 26 * 3 * 3 * 32
+    assert conv["output_shape"] == [None, 26, 26, 32]
+    kernel = conv["weights"][0]
+    assert kernel["name"] == "kernel"
+    assert kernel["shape"] == [3, 3, 1, 32]
+    assert [axis["symbol"] for axis in kernel["axes"]] == ["kh", "kw", "C_in", "K"]
+    assert kernel["dtype"] == "float32"
+    assert kernel["trainable"] is True
+
+
+@pytest.mark.parametrize("format_", ["json", "csv", "markdown", "html", "terminal"])
+def test_every_format_prints_on_stdout(folder, format_):
+    result = invoke("audit", "good.json", "bad.json", "--format", format_)
+    assert result.exit_code == 2
+    assert "320" in result.stdout
+
+
+def test_saving_several_reports(folder):
+    result = invoke(
+        "audit", "good.json", "--save", "a.json", "--save", "b.html", "--save", "c.csv",
+        "--save", "d.md", "--save", "all/",
+    )  # fmt: skip
+    assert result.exit_code == 0
+    assert json.loads((folder / "a.json").read_text())["audits"][0]["totals"]["params"] == 320
+    for name in ("b.html", "c.csv", "d.md", "all/index.html"):
+        assert "320" in (folder / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", ["x.pdf", "missing/folder/x.json", "noformat"])
+def test_a_report_that_cannot_be_written_is_one_line_and_2(folder, path):
+    result = invoke("audit", "good.json", "--save", path)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("kerasaudit: error: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--kwargs", "[1]"], "--kwargs: expected a JSON object, received [1]"),
+        (["--kwargs", "{"], "--kwargs: expected a JSON object"),
+        (["--input-shape", "None,x"], "--input-shape: expected extents joined by commas"),
+        (["--input-shape", "None,5,5"], "fits (None, 28, 28, 1), received (None, 5, 5)"),
+        (["--exempt", "conv"], "--exempt: expected LAYER=REASON, received 'conv'"),
+    ],
+)
+def test_options_that_make_no_sense_are_one_line_and_2(folder, arguments, words):
+    result = invoke("audit", "good.json", *arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.output
+
+
+def test_an_input_shape_from_the_command_line(folder):
+    config = json.loads(json.dumps(GOOD))
+    config["config"]["layers"][0]["config"]["batch_shape"] = [None, None, None, 1]
+    (folder / "open.json").write_text(json.dumps(config))
+    for text in ("None,28,28,1", "(None, 28, 28, 1)", "[[null, 28, 28, 1]]"):
+        result = invoke("audit", "open.json", "--input-shape", text, "--format", "json")
+        assert json.loads(result.stdout)["audits"][0]["totals"]["macs"] == 26 * 26 * 9 * 32
+    unknown = json.loads(invoke("audit", "open.json", "--format", "json").stdout)
+    assert unknown["audits"][0]["totals"]["macs"] is None
+    assert unknown["audits"][0]["totals"]["params"] == 320
+
+
+def test_debug_shows_the_traceback(folder):
+    result = invoke("audit", "nowhere", "--debug")
+    assert "Traceback" in result.stderr
+
+
+def test_explain_a_rule_and_a_finding(folder):
+    rule = invoke("explain", "Conv2D")
+    assert rule.exit_code == 0
+    assert "3·3·32·64 + 64 = 18,496" in rule.stdout
+    assert "has another shape than derived" in invoke("explain", "KA101").stdout
+    unknown = invoke("explain", "Conv2d")
+    assert unknown.exit_code == 2
+    assert "did you mean Conv2D" in unknown.stderr
+
+
+def test_every_finding_code_is_documented():
+    from kerasaudit.reconciliation.findings import KINDS
+
+    for code in KINDS:
+        text = invoke("explain", code).stdout
+        assert all(word in text for word in ("Why:", "Example:", "Remedy:"))
+
+
+def test_rules_lists_every_class():
+    from kerasaudit.derivation.rule import registered_rules
+
+    listed = invoke("rules").stdout
+    for key in registered_rules():
+        if not key.startswith(("once>", "reconcile_test>", "example>")):
+            assert f"  {key} " in listed
+
+
+def run(code):
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import kerasaudit",
+        "import kerasaudit; kerasaudit.derive, kerasaudit.zoo, kerasaudit.Claim, kerasaudit.audit",
+        "from kerasaudit.cli import command; command(['--help'], standalone_mode=False)",
+        "from kerasaudit.cli import command; command(['audit', '--help'], standalone_mode=False)",
+    ],
+)
+def test_nothing_heavy_is_imported_before_it_is_needed(statement):
+    heavy = ("keras", "tensorflow", "jax", "torch", "numpy", "pandas")
+    process = run(f"{statement}\nimport sys\nprint([m for m in {heavy!r} if m in sys.modules])")
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.splitlines()[-1] == "[]"
+
+
+NO_KERAS = """
+    import sys
+
+    class Refuse:
+        def find_spec(self, name, path=None, target=None):
+            if name.partition(".")[0] in {blocked!r}:
+                raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+    sys.meta_path.insert(0, Refuse())
+    from kerasaudit.cli import command
+    command({arguments!r})
+"""
+
+
+def test_a_config_is_audited_with_no_keras_and_no_numpy_installed(folder):
+    blocked = ["keras", "tensorflow", "jax", "torch", "numpy", "pandas"]
+    process = run(NO_KERAS.format(blocked=blocked, arguments=["audit", "good.json"]))
+    assert process.returncode == 0, process.stderr
+    assert "320" in process.stdout
+
+
+@pytest.mark.parametrize("blocked", [["keras"], ["tensorflow"]])
+def test_a_missing_backend_is_one_line_that_says_what_to_install(folder, blocked):
+    process = run(NO_KERAS.format(blocked=blocked, arguments=["audit", "claims.py", "good.json"]))
+    assert process.returncode == 2
+    assert "pip install 'kerasaudit[tensorflow]' (or [jax], [torch])" in process.stderr
+    assert process.stderr.count("\n") == 1
+    assert "320" in process.stdout
+
+
+def test_the_whole_command_is_quiet_on_stderr(folder):
+    process = subprocess.run(
+        [sys.executable, "-m", "kerasaudit", "audit", "claims.py::right"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == ""
+    assert "4·2 + 2" in process.stdout

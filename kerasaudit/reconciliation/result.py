@@ -226,7 +226,7 @@ class Audit:
         return frame
 
     def save(self, path: str | Path) -> None:
-        """Write a report; the suffix of `path` names its format: .html .csv .json .md .
+        """Write a report; the suffix of `path` names its format: .html .csv .json .md .parquet.
 
         Raises:
             TargetError: no report has that suffix, or the file cannot be written.

@@ -1,8 +1,8 @@
 """Renders results; one module a format; computes nothing.
 
 A format is a module of this package that declares `FORMAT` (its name), `SUFFIX` (of its files,
-`None` for a format that is not saved) and `render(results) -> str`. Adding such a module adds the
-format; nothing else is edited. A format imports the library it needs where it renders, so that
+`None` for a format that is not saved) and `render(results) -> str` (or `bytes`). Adding such a
+module adds the format; nothing else is edited. A format imports the library it needs where it renders, so that
 finding the formats costs nothing and asking for JSON loads neither Jinja nor rich nor pandas.
 """
 
@@ -22,6 +22,9 @@ from kerasaudit.errors import TargetError
 from kerasaudit.reconciliation.result import Audit, Failure
 
 __all__ = ["formats", "render", "save"]
+
+# A name out of a JSON file may hold half a surrogate pair, which no file and no terminal takes.
+_ESCAPED = "backslashreplace"
 
 # What a folder of reports holds of each audit: to read, to process, to open as a sheet.
 _IN_FOLDER = ("html", "json", "csv")
@@ -50,14 +53,20 @@ def render(results: Sequence[Audit | Failure], format: str) -> str:  # noqa: A00
         format: the name of a format.
 
     Raises:
-        TargetError: there is no such format; the message names those there are.
+        TargetError: there is no such format, or it is not text; the message names those there are.
     """
+    content = _content(results, format)
+    if isinstance(content, bytes):
+        raise TargetError(f"{format} is not text and cannot be printed; save it to a file")
+    return content.encode(errors=_ESCAPED).decode()
+
+
+def _content(results: Sequence[Audit | Failure], format: str) -> str | bytes:  # noqa: A002
     module = formats().get(format)
     if module is None:
         raise TargetError(f"no report format {format!r}; there are {', '.join(formats())}")
-    text: str = module.render([_placeless(result) for result in results])
-    # A name out of a JSON file may hold half a surrogate pair, which no file and no terminal takes.
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    content: str | bytes = module.render([_placeless(result) for result in results])
+    return content
 
 
 def save(results: Sequence[Audit | Failure], path: str | Path) -> None:
@@ -76,13 +85,13 @@ def save(results: Sequence[Audit | Failure], path: str | Path) -> None:
 
     >>> save([], "report.xls")
     Traceback (most recent call last):
-    kerasaudit.errors.TargetError: report.xls: no report has the suffix '.xls'; known are .csv, .html, .json, .md
+    kerasaudit.errors.TargetError: report.xls: no report has the suffix '.xls'; known are .csv, .html, .json, .md, .parquet
     """  # noqa: E501
     path_as_given = os.fspath(path)
     if path_as_given.endswith(("/", os.sep)) or os.path.isdir(path_as_given):  # noqa: PTH112
         _save_folder(results, Path(path_as_given))
         return
-    _write(Path(path), render(results, _format_of(Path(path))))
+    _write(Path(path), _content(results, _format_of(Path(path))))
 
 
 def _format_of(path: Path) -> str:
@@ -94,14 +103,15 @@ def _format_of(path: Path) -> str:
     return known[suffix]
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: str | bytes) -> None:
     """Write beside and rename, so that a failure leaves what was there."""
     target = Path(os.path.realpath(path))  # a link stays a link
     beside = target.with_name(f".{target.name[:100]}.{os.getpid()}.tmp")
     try:
         try:
-            with beside.open("x", encoding="utf-8", newline="\n") as stream:
-                stream.write(text)
+            data = content if isinstance(content, bytes) else content.encode(errors=_ESCAPED)
+            with beside.open("xb") as stream:
+                stream.write(data)
             beside.replace(target)
         finally:
             beside.unlink(missing_ok=True)
@@ -120,10 +130,10 @@ def _save_folder(results: Sequence[Audit | Failure], folder: Path) -> None:
             continue
         for name in _IN_FOLDER:
             suffix = formats()[name].SUFFIX
-            _write(_inside(folder, f"{stem}{suffix}"), render([result], name))
+            _write(_inside(folder, f"{stem}{suffix}"), _content([result], name))
         pages.append((_placeless(result), f"{stem}{formats()['html'].SUFFIX}"))
     index = formats()["html"].index(pages)
-    _write(_inside(folder, "index.html"), index.encode("utf-8", "backslashreplace").decode("utf-8"))
+    _write(_inside(folder, "index.html"), index)
 
 
 def _inside(folder: Path, name: str) -> Path:

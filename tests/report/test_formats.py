@@ -17,7 +17,7 @@ TEXT_FORMATS = ("csv", "html", "json", "markdown", "terminal")
 
 
 def test_every_format_is_found() -> None:
-    assert tuple(report.formats()) == TEXT_FORMATS
+    assert set(report.formats()) == {*TEXT_FORMATS, "parquet"}
 
 
 def test_a_format_is_a_module_and_nothing_else(tmp_path, monkeypatch, digits) -> None:
@@ -89,7 +89,7 @@ def test_the_suffix_names_the_format(suffix, digits, tmp_path) -> None:
 
 @pytest.mark.parametrize("name", ["report.xls", "report", "report.terminal"])
 def test_an_unknown_suffix_names_the_known_ones(name, digits, tmp_path) -> None:
-    with pytest.raises(TargetError, match=r"known are \.csv, \.html, \.json, \.md$"):
+    with pytest.raises(TargetError, match=r"known are \.csv, \.html, \.json, \.md, \.parquet$"):
         digits.save(tmp_path / name)
     assert not any(tmp_path.iterdir())
 

@@ -1,0 +1,58 @@
+"""Parquet: the table of layers as `csv` has it, with its types, for DuckDB, Spark and pandas.
+
+It needs pyarrow, which the extra `[parquet]` installs. A target that could not be audited is one
+row with the status "failed" and its message under `reason`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kerasaudit.errors import TargetError
+from kerasaudit.reconciliation.result import Audit, Failure
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["FORMAT", "SUFFIX", "render"]
+
+FORMAT = "parquet"
+SUFFIX = ".parquet"
+
+
+def render(results: Sequence[Audit | Failure]) -> bytes:
+    """Render the layers of all audits as one Parquet file.
+
+    Raises:
+        TargetError: pyarrow is not installed.
+    """
+    import pandas
+
+    stream = io.BytesIO()
+    frames = [_frame(result) for result in results]
+    table = pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
+    try:
+        table.to_parquet(stream, engine="pyarrow", index=False)
+    except ImportError as error:
+        raise TargetError(
+            "a Parquet report needs pyarrow: pip install 'kerasaudit[parquet]'"
+        ) from error
+    return stream.getvalue()
+
+
+def _frame(result: Audit | Failure) -> pandas.DataFrame:
+    """The layers with the audit's target and model before them, shapes written out as text."""
+    import pandas
+
+    if isinstance(result, Failure):
+        row = {"target": result.target, "status": "failed", "reason": result.message}
+        return pandas.DataFrame([row], dtype="string")
+    frame = result.to_frame("layers")
+    shapes = [None if shape is None else str(shape) for shape in frame["output_shape"]]
+    frame["output_shape"] = pandas.Series(shapes, dtype="string", index=frame.index)
+    for position, (name, value) in enumerate((("target", result.target), ("model", result.name))):
+        column = pandas.Series([value] * len(frame), dtype="string", index=frame.index)
+        frame.insert(position, name, column)
+    return frame

@@ -47,8 +47,8 @@ def command() -> None:
     "paths",
     multiple=True,
     metavar="PATH",
-    help="Also write a report: the suffix names its format (.html .csv .json .md .parquet); a folder "
-    "(PATH/) takes a report for each model and an index. Repeatable.",
+    help="Also write a report: the suffix names its format (.html .csv .json .md .parquet); a "
+    "folder (PATH/) takes a report for each model and an index. Repeatable.",
 )
 @click.option("--kwargs", "arguments", metavar="JSON", help="Keyword arguments for a builder.")
 @click.option(

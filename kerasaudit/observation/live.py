@@ -138,9 +138,11 @@ def _restore_repeated_layers(model: Any, config: dict[str, Any]) -> None:
             first = [entry for entry in inner["layers"] if entry["class_name"] == "InputLayer"]
             if len(set(called)) < len(called) and set(called) <= set(entries):
                 inner["layers"] = [*first, *(entries[name] for name in called)]
-        for layer in container.layers:
-            if _is_container(layer) and layer.name in entries:
-                stack.append((layer, entries[layer.name]["config"]))
+        stack += [
+            (layer, entries[layer.name]["config"])
+            for layer in container.layers
+            if _is_container(layer) and layer.name in entries
+        ]
 
 
 def _is_container(layer: Any) -> bool:

@@ -2,8 +2,9 @@
 
 A format is a module of this package that declares `FORMAT` (its name), `SUFFIX` (of its files,
 `None` for a format that is not saved) and `render(results) -> str` (or `bytes`). Adding such a
-module adds the format; nothing else is edited. A format imports the library it needs where it renders, so that
-finding the formats costs nothing and asking for JSON loads neither Jinja nor rich nor pandas.
+module adds the format; nothing else is edited. A format imports the library it needs where it
+renders, so that finding the formats costs nothing and asking for JSON loads neither Jinja nor
+rich nor pandas.
 """
 
 from __future__ import annotations

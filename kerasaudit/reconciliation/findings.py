@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["KINDS", "Kind"]
+from kerasaudit.reconciliation.result import Finding
+
+__all__ = ["KINDS", "Kind", "finding"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,3 +229,8 @@ _ALL = (
 )
 
 KINDS: dict[str, Kind] = {kind.code: kind for kind in _ALL}
+
+
+def finding(code: str, path: str, message: str, **figures: object) -> Finding:
+    """A finding of a documented kind."""
+    return Finding(code, path, message, KINDS[code].incomplete, **figures)  # type: ignore[arg-type]

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from kerasaudit.derivation.architecture import Architecture, Layer
 from kerasaudit.derivation.shape import compatible
 from kerasaudit.derivation.weight import Weight
-from kerasaudit.observation.observed import Observation, ObservedLayer, ObservedWeight
-from kerasaudit.reconciliation.causes import likely_cause
-from kerasaudit.reconciliation.findings import KINDS
+from kerasaudit.observation.observed import Observation, ObservedLayer
+from kerasaudit.reconciliation.compare import Pair, compare, pairs, size_of
+from kerasaudit.reconciliation.findings import finding
 from kerasaudit.reconciliation.result import (
     AxisRow,
     CallRow,
@@ -21,7 +21,7 @@ from kerasaudit.reconciliation.result import (
     WeightRow,
 )
 
-__all__ = ["Reconciled", "finding", "reconcile"]
+__all__ = ["Reconciled", "reconcile"]
 
 _CODES = {
     "unsupported": "KA108",
@@ -33,11 +33,6 @@ _CODES = {
     "declared": "KA112",
 }
 LEFTOVER = "(model)"
-
-
-def finding(code: str, path: str, message: str, **figures: object) -> Finding:
-    """A finding of a documented kind."""
-    return Finding(code, path, message, KINDS[code].incomplete, **figures)  # type: ignore[arg-type]
 
 
 @dataclass(slots=True)
@@ -58,14 +53,6 @@ def reconcile(
     work.enter_rows()
     work.check_totals()
     return work.result
-
-
-@dataclass(slots=True)
-class _Pair:
-    """A weight on both sides; `None` where one side does not have it."""
-
-    derived: Weight | None
-    observed: ObservedWeight | None
 
 
 class _Reconciliation:
@@ -112,12 +99,12 @@ class _Reconciliation:
 
     def _enter(self, path: str, layer: Layer | None, observed: ObservedLayer | None) -> None:
         derived = layer.weights if layer else None
-        pairs = list(_pairs(derived, observed.weights if observed else None))
-        findings = list(self._findings(path, layer, observed, pairs))
+        paired = list(pairs(derived, observed.weights if observed else None))
+        findings = list(self._findings(path, layer, observed, paired))
         status, reason = self._status(path, derived, observed, findings)
         if status != "exempt":
             self.result.findings += findings
-        weights = tuple(self._weight_row(path, pair) for pair in pairs)
+        weights = tuple(self._weight_row(path, pair) for pair in paired)
         derivation = layer.derivation if layer else None
         complete = derived is not None
         held = observed is not None and observed.weights is not None
@@ -161,7 +148,7 @@ class _Reconciliation:
             return "unsupported", reason
         return ("mismatch", reason) if findings else ("ok", None)
 
-    def _weight_row(self, path: str, pair: _Pair) -> WeightRow:
+    def _weight_row(self, path: str, pair: Pair) -> WeightRow:
         derived, observed = pair.derived, pair.observed
         name = derived.name if derived else observed.name if observed else ""
         shared = self.counted.get(observed.identity) if observed else None
@@ -177,7 +164,7 @@ class _Reconciliation:
             working=derived.working if derived else None,
             derived=derived.count if derived else None,
             observed_shape=observed.shape if observed else None,
-            observed=_size(observed) if observed else None,
+            observed=size_of(observed) if observed else None,
             dtype=observed.dtype if observed else derived.dtype if derived else None,
             trainable=derived.trainable if derived else observed.trainable if observed else None,
             shared_with=shared,
@@ -187,8 +174,8 @@ class _Reconciliation:
         own = self.observation.own
         if not own:
             return
-        weights = tuple(self._weight_row(LEFTOVER, _Pair(None, weight)) for weight in own)
-        count = sum(map(_size, own))
+        weights = tuple(self._weight_row(LEFTOVER, Pair(None, weight)) for weight in own)
+        count = sum(map(size_of, own))
         message = f"the model itself holds {count:,} parameter(s) that belong to none of its layers"
         self.result.findings.append(finding("KA116", LEFTOVER, message, observed=str(count)))
         self.result.rows.append(
@@ -219,7 +206,7 @@ class _Reconciliation:
         path: str,
         layer: Layer | None,
         observed: ObservedLayer | None,
-        pairs: list[_Pair],
+        paired: list[Pair],
     ) -> Iterator[Finding]:
         if layer is None:
             yield self._outside_config(path, observed)
@@ -238,8 +225,8 @@ class _Reconciliation:
                 yield finding("KA111", path, f"{layer.config}: it is not built, it has no weights")
             return
         if layer.weights is not None:
-            yield from _compare(layer, observed, pairs)
-        held = sum(map(_size, observed.weights))
+            yield from compare(layer, observed, paired)
+        held = sum(map(size_of, observed.weights))
         if observed.params is not None and observed.params != held:
             yield finding(
                 "KA106",
@@ -309,109 +296,6 @@ class _Reconciliation:
             layers_exempt=sum(row.status == "exempt" for row in rows),
             coverage=_coverage(rows, derivable, observed),
         )
-
-
-def _pairs(
-    derived: tuple[Weight, ...] | None, observed: tuple[ObservedWeight, ...] | None
-) -> Iterator[_Pair]:
-    """Each derived weight with the observed one of its name, else with the next one in order.
-
-    Keras gives some variables no name of their own ("variable_3"), but always a place.
-    """
-    ours, theirs = list(derived or ()), list(observed or ())
-    names = {weight.name: weight for weight in theirs}
-    matched = {weight.name: names[weight.name] for weight in ours if weight.name in names}
-    rest = [weight for weight in theirs if weight.name not in matched]
-    unmatched = sum(weight.name not in matched for weight in ours)
-    by_place = iter(rest if unmatched == len(rest) else ())
-    used = set()
-    for weight in ours:
-        found = matched.get(weight.name) or next(by_place, None)
-        if found is not None:
-            used.add(found.identity)
-        yield _Pair(weight, found)
-    for other in theirs:
-        if other.identity not in used:
-            yield _Pair(None, other)
-
-
-def _compare(layer: Layer, observed: ObservedLayer, pairs: list[_Pair]) -> Iterator[Finding]:
-    cause: str | None = None
-    if any(
-        p.derived is None or p.observed is None or p.derived.shape != p.observed.shape
-        for p in pairs
-    ):
-        cause = likely_cause(layer, observed)
-    for pair in pairs:
-        ours, theirs = pair.derived, pair.observed
-        if ours is None and theirs is not None:
-            yield finding(
-                "KA103",
-                layer.path,
-                f"{layer.config}: {theirs.name} is held with shape {theirs.shape}, "
-                "but the config implies no such weight",
-                observed=str(theirs.shape),
-                difference=_size(theirs),
-                cause=cause,
-            )
-        elif ours is not None and theirs is None:
-            yield finding(
-                "KA102",
-                layer.path,
-                f"{layer.config}: {ours.name} is derived with shape {ours.shape}, but not held",
-                formula=ours.formula,
-                working=ours.working,
-                expected=str(ours.shape),
-                difference=-ours.count,
-                cause=cause,
-            )
-        elif ours is not None and theirs is not None:
-            yield from _compare_weight(layer, ours, theirs, cause)
-
-
-def _compare_weight(
-    layer: Layer, ours: Weight, theirs: ObservedWeight, cause: str | None
-) -> Iterator[Finding]:
-    if ours.shape != theirs.shape:
-        yield finding(
-            "KA101",
-            layer.path,
-            f"{layer.config}: {ours.name} is derived as {ours.formula} = {ours.working} = "
-            f"{ours.count:,}, observed {theirs.shape} = {_size(theirs):,}, "
-            f"difference {_size(theirs) - ours.count:+,}",
-            formula=ours.formula,
-            working=ours.working,
-            expected=str(ours.shape),
-            observed=str(theirs.shape),
-            difference=_size(theirs) - ours.count,
-            cause=cause,
-        )
-    if ours.trainable != theirs.trainable:
-        words = {True: "trainable", False: "not trainable"}
-        yield finding(
-            "KA104",
-            layer.path,
-            f"{layer.config}: {ours.name} is derived as {words[ours.trainable]}, "
-            f"observed as {words[theirs.trainable]}",
-            expected=words[ours.trainable],
-            observed=words[theirs.trainable],
-        )
-    integer = ours.dtype == "int" and theirs.dtype in ("int32", "int64")
-    if ours.dtype != theirs.dtype and not integer:
-        yield finding(
-            "KA105",
-            layer.path,
-            f"{layer.config}: {ours.name} is derived as {ours.dtype}, observed as {theirs.dtype}",
-            expected=ours.dtype,
-            observed=theirs.dtype,
-        )
-
-
-def _size(weight: ObservedWeight) -> int:
-    count = 1
-    for extent in weight.shape:
-        count *= extent
-    return count
 
 
 def _axis_rows(weight: Weight | None) -> tuple[AxisRow, ...]:

@@ -16,8 +16,6 @@ from kerasaudit.errors import KerasAuditError, TargetError, one_line
 from kerasaudit.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kerasaudit.reconciliation.result import Audit, Failure
 
 __all__ = ["main"]
@@ -95,15 +93,15 @@ def audit(
         from kerasaudit import report
         from kerasaudit.reconciliation.audit import audit_all
 
-        outcomes = audit_all(
-            targets,
-            _parse_shape(input_shape),
-            arguments=_parse_arguments(arguments),
-            exempt=dict(map(_parse_exemption, exemptions)),
-            started=(progress := _Progress()).started,
-        )
-        with progress:
-            results = list(progress.counted(outcomes))
+        with _Progress() as progress:
+            outcomes = audit_all(
+                targets,
+                _parse_shape(input_shape),
+                arguments=_parse_arguments(arguments),
+                exempt=dict(map(_parse_exemption, exemptions)),
+                started=progress.started,
+            )
+            results = list(outcomes)
         for path in paths:
             report.save(results, path)
         _print(results, format_, layers)
@@ -177,7 +175,7 @@ class _one_line_errors:  # noqa: N801 - used as a function
 
 
 class _Progress:
-    """A bar on stderr while several models are audited; silent unless stderr is a terminal."""
+    """A bar on stderr while models are audited; silent unless stderr is a terminal."""
 
     def __init__(self) -> None:
         self.bar: Any = None
@@ -186,16 +184,16 @@ class _Progress:
     def __enter__(self) -> _Progress:
         if sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
             self.bar = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.completed} audited, now {task.description}"),
-                TimeElapsedColumn(),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TextColumn("{task.description}"),
                 console=Console(stderr=True),
                 transient=True,
             )
-            self.task = self.bar.add_task("…", total=None)
+            self.task = self.bar.add_task("", total=None)
             self.bar.start()
         return self
 
@@ -203,15 +201,10 @@ class _Progress:
         if self.bar is not None:
             self.bar.stop()
 
-    def started(self, name: str) -> None:
+    def started(self, name: str, done: int, total: int) -> None:
         if self.bar is not None:
-            self.bar.update(self.task, description=one_line(name, 60))
-
-    def counted(self, outcomes: Iterator[Audit | Failure]) -> Iterator[Audit | Failure]:
-        for outcome in outcomes:
-            if self.bar is not None:
-                self.bar.advance(self.task)
-            yield outcome
+            described = one_line(name, 60)
+            self.bar.update(self.task, description=described, completed=done, total=total)
 
 
 def _print(results: list[Audit | Failure], format_: str, layers: bool | None) -> None:

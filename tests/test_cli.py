@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -278,3 +279,22 @@ def test_the_whole_command_is_quiet_on_stderr(folder):
     assert process.returncode == 0, process.stderr
     assert process.stderr == ""
     assert "4·2 + 2" in process.stdout
+
+
+def test_progress_is_a_bar_on_a_terminal_and_nothing_elsewhere(folder, monkeypatch):
+    assert invoke("audit", "good.json", "bad.json").stderr == ""
+    import pty
+
+    main_end, terminal = pty.openpty()
+    process = subprocess.run(
+        [sys.executable, "-m", "kerasaudit", "audit", "good.json", "bad.json"],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        check=False,
+    )
+    os.close(terminal)
+    shown = os.read(main_end, 100_000).decode()
+    os.close(main_end)
+    assert process.returncode == 2
+    assert "0/2" in shown or "1/2" in shown
+    assert b"1/2" not in process.stdout

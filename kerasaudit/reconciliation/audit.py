@@ -69,30 +69,33 @@ def audit_all(
     *,
     arguments: Mapping[str, Any] | None = None,
     exempt: Mapping[str, str] | None = None,
-    started: Callable[[str], object] = lambda _: None,
+    started: Callable[[str, int, int], object] = lambda *_: None,
 ) -> Iterator[Audit | Failure]:
     """Audit every model that the targets name, one after the other, in order.
 
     A target or model that cannot be audited becomes a `Failure` with the reason, and the others
-    are audited all the same. `started` is called with the name of each model before its audit.
+    are audited all the same. `started` is called before each audit with the model's name, how many
+    are done, and how many there are.
     """
-    for target in targets:
-        subjects = resolve(target, arguments)
-        while True:
-            try:
-                subject = next(subjects)
-            except StopIteration:
-                break
-            except KerasAuditError as error:
-                yield _failure(str(target), error)
-                break
-            if exempt:
-                subject = replace(subject, exempt={**subject.exempt, **exempt})
-            started(subject.name)
-            try:
-                yield audit_subject(subject, input_shape)
-            except KerasAuditError as error:
-                yield _failure(subject.target, error)
+    entries = [entry for target in targets for entry in _entries(target, arguments)]
+    for done, entry in enumerate(entries):
+        if isinstance(entry, Failure):
+            yield entry
+            continue
+        started(entry.name, done, len(entries))
+        subject = replace(entry, exempt={**entry.exempt, **(exempt or {})})
+        try:
+            yield audit_subject(subject, input_shape)
+        except KerasAuditError as error:
+            yield _failure(subject.target, error)
+
+
+def _entries(target: object, arguments: Mapping[str, Any] | None) -> Iterator[Subject | Failure]:
+    """The models that a target names; where it stops naming any, why."""
+    try:
+        yield from resolve(target, arguments)
+    except KerasAuditError as error:
+        yield _failure(str(target), error)
 
 
 def _failure(target: str, error: KerasAuditError) -> Failure:

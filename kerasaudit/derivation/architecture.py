@@ -9,22 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from kerasaudit.derivation.graph import Constant, Graph, Node, Tensor, is_model, read_graph
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, derive
+from kerasaudit.derivation.rule import Derivation, derive_layer, find_rule
 from kerasaudit.derivation.shape import Shape, compatible, is_shape
 from kerasaudit.derivation.weight import Weight
-from kerasaudit.errors import (
-    ConfigError,
-    KerasAuditError,
-    RuleError,
-    ShapeError,
-    UnsupportedError,
-)
+from kerasaudit.errors import ConfigError, KerasAuditError, RuleError, ShapeError, UnsupportedError
 
 __all__ = ["Architecture", "Call", "Layer", "Problem", "derive_architecture"]
+
+# Models that call models twice, level upon level, make a small config call almost without end.
+_MOST_CALLS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +63,12 @@ class Layer:
     weights: tuple[Weight, ...] | None = None
     calls: list[Call] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+
+    def note(self, kind: str, message: object) -> None:
+        """Add a problem, once."""
+        problem = Problem(kind, str(message))
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     @property
     def derivation(self) -> Derivation | None:
@@ -119,7 +122,7 @@ def derive_architecture(config: Mapping[str, Any], input_shape: object = None) -
     for layer in walk.layers.values():
         if not layer.calls and not layer.problems:
             reason = "is never called" if shapes is not None else "has no input shape yet"
-            layer.problems.append(Problem("not called", f"{layer.config}: {reason}"))
+            layer.note("not called", f"{layer.config}: {reason}")
         if frozen and layer.weights:
             # What counts is the outermost model: its trainable_weights are what fit updates.
             layer.weights = tuple(replace_trainable(w, False) for w in layer.weights)
@@ -163,18 +166,23 @@ def _given_shapes(root: LayerConfig, graph: Graph, given: object) -> tuple[Shape
     names = [tensor.key or tensor.layer for tensor in graph.inputs]
     if isinstance(given, Mapping):
         if set(given) != set(names):
-            raise ShapeError(f"{root}: expected input shapes for {names}, received {sorted(given)}")
+            received = sorted(map(str, given))
+            raise ShapeError(f"{root}: expected input shapes for {names}, received {received}")
         shapes = [given[name] for name in names]
     else:
         shapes = (
             [given] if is_shape(given) else list(given) if isinstance(given, (list, tuple)) else []
         )
-    if len(shapes) != len(graph.inputs) or not all(is_shape(shape) and shape for shape in shapes):
+    if len(shapes) != len(graph.inputs) or not all(map(_is_input_shape, shapes)):
         raise ShapeError(
             f"{root}: expected {len(graph.inputs)} input shape(s) with the batch axis first, "
             f"received {given!r}"
         )
     return tuple(tuple(shape) for shape in shapes)
+
+
+def _is_input_shape(shape: Any) -> bool:
+    return is_shape(shape) and bool(shape) and all(e is None or e >= 0 for e in shape)
 
 
 @dataclass(slots=True)
@@ -217,7 +225,7 @@ class _Walk:
 
     def run(self, graph: Graph, shapes: tuple[Shape, ...]) -> tuple[Shape | None, ...]:
         self.list_layers(graph, "")
-        stack = [_Frame(graph, "", self._feed(graph, shapes))]
+        stack, made = [_Frame(graph, "", self._feed(graph, shapes))], 0
         while True:
             frame = stack[-1]
             if frame.position == len(frame.graph.nodes):
@@ -229,6 +237,11 @@ class _Walk:
                 caller.values[node.layer, node.call] = frame.outputs()
                 caller.position += 1
                 continue
+            made += 1
+            if made > _MOST_CALLS:
+                raise ConfigError(
+                    f"{graph.model}: its layers are called over {_MOST_CALLS:,} times"
+                )
             node = frame.graph.nodes[frame.position]
             path = frame.prefix + node.layer
             if path in self.graphs:
@@ -243,12 +256,12 @@ class _Walk:
 
     @staticmethod
     def _named(inner: Graph, node: Node, shapes: list[Shape | None]) -> tuple[Shape | None, ...]:
-        """The shapes in the order of the inner model's inputs, by name where both have names."""
-        keys = [a.key if isinstance(a, Tensor) else None for a in node.arguments]
-        names = [tensor.key for tensor in inner.inputs]
-        if None not in keys and None not in names and set(keys) == set(names):
-            by_key = dict(zip(keys, shapes, strict=True))
-            return tuple(by_key[name] for name in names)
+        """The shapes in the order of the inner model's inputs, by name where they have names."""
+        arguments = zip(node.arguments, shapes, strict=False)
+        by_name = {a.key: shape for a, shape in arguments if isinstance(a, Tensor) and a.key}
+        names = [tensor.key or tensor.layer for tensor in inner.inputs]
+        if by_name and all(name in by_name for name in names):
+            return tuple(by_name[name] for name in names)
         return tuple(shapes)
 
     @staticmethod
@@ -300,7 +313,7 @@ class _Walk:
         self.calls.append(call)
         if output is None:
             return (None,)
-        return (output,) if is_shape(output) else tuple(output)  # type: ignore[arg-type]
+        return (cast("Shape", output),) if is_shape(output) else cast("tuple[Shape, ...]", output)
 
     def _compare_with_declared(
         self, layer: Layer, frame: _Frame, node: Node, shapes: tuple[Shape | None, ...]
@@ -310,47 +323,35 @@ class _Walk:
         for argument, shape in zip(node.arguments, shapes, strict=False):
             declared = argument.declared if isinstance(argument, Tensor) else None
             if shape is not None and declared is not None and not compatible(shape, declared):
-                layer.problems.append(
-                    Problem(
-                        "declared",
-                        f"{layer.config}: the derived input shape is {shape}, "
-                        f"the config records {declared}",
-                    )
+                layer.note(
+                    "declared",
+                    f"{layer.config}: the derived input shape is {shape}, "
+                    f"the config records {declared}",
                 )
 
     @staticmethod
     def _derive(layer: Layer, shapes: tuple[Shape | None, ...]) -> Derivation | None:
-        def problem(kind: str, message: object) -> None:
-            found = Problem(kind, str(message))
-            if found not in layer.problems:
-                layer.problems.append(found)
-
+        """The derivation of one call; `None` where the layer now has a problem instead."""
         known = [shape for shape in shapes if shape is not None]
-        if len(known) != len(shapes):
-            # A class without a rule is reported as that, whatever its input.
-            try:
-                derive(layer.config.serialised, ())
-            except UnsupportedError as error:
-                problem("unsupported", error)
-            except KerasAuditError:
-                problem("no shape", f"{layer.config}: its input shape is not known")
-            return None
         try:
-            derivation = derive(layer.config.serialised, known[0] if len(known) == 1 else known)
-        except UnsupportedError as error:
-            problem("unsupported", error)
-        except ShapeError as error:
-            problem("shape", error)
-        except ConfigError as error:
-            problem("config", error)
-        except RuleError as error:
-            problem("rule", error)
-        except Exception as error:  # a user's rule may raise anything; the audit goes on
-            problem("rule", f"{layer.config}: its rule raised {type(error).__name__}: {error}")
-        else:
-            if layer.weights is None:
-                layer.weights = derivation.weights
-            elif layer.weights != derivation.weights:
-                problem("shape", f"{layer.config}: shared, but its calls need different weights")
-            return derivation
-        return None
+            if len(known) != len(shapes):
+                find_rule(layer.config)  # a class without a rule is that, whatever its input
+                layer.note("no shape", f"{layer.config}: its input shape is not known")
+                return None
+            derivation = derive_layer(layer.config, known[0] if len(known) == 1 else known)
+        except KerasAuditError as error:
+            layer.note(_kind(error), error)
+            return None
+        except Exception as error:  # noqa: BLE001 - a user's rule may raise anything; the audit goes on
+            layer.note("rule", f"{layer.config}: its rule raised {type(error).__name__}: {error}")
+            return None
+        if layer.weights is None:
+            layer.weights = derivation.weights
+        elif layer.weights != derivation.weights:
+            layer.note("shape", f"{layer.config}: shared, but its calls need different weights")
+        return derivation
+
+
+def _kind(error: KerasAuditError) -> str:
+    kinds = {UnsupportedError: "unsupported", ShapeError: "shape", RuleError: "rule"}
+    return next((kind for cls, kind in kinds.items() if isinstance(error, cls)), "config")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.shape import Shape, is_shape
+from kerasaudit.derivation.shape import Shape, array_shape, is_shape
 from kerasaudit.errors import ConfigError
 
 __all__ = ["Constant", "Graph", "Node", "Tensor", "is_model", "read_graph"]
@@ -22,7 +22,7 @@ _ENTRY = "(input)"
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A reference to an output of a call; `declared` is the shape that the config records for it."""
+    """A reference to an output of a call; `declared` is the shape that the config records."""
 
     layer: str
     call: int
@@ -60,7 +60,7 @@ class Graph:
     """
 
     model: LayerConfig
-    layers: Mapping[str, LayerConfig]
+    layers: dict[str, LayerConfig]
     nodes: tuple[Node, ...]
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
@@ -116,7 +116,8 @@ def _read_sequential(model: LayerConfig) -> Graph:
     current = Tensor(_ENTRY, 0, 0)
     for layer in _read_layers(model):
         # Keras refuses two layers of one name, so a name met again is the same layer again.
-        layers.setdefault(layer.name, layer)
+        if layers.setdefault(layer.name, layer).config != layer.config:
+            model.fail(f"layer names must be unique, received two different {layer.name!r}")
         build = layer.serialised.get("build_config")
         recorded = build.get("input_shape") if isinstance(build, Mapping) else None
         declared = tuple(recorded) if recorded and is_shape(recorded) else None
@@ -139,11 +140,9 @@ def _read_sequential(model: LayerConfig) -> Graph:
 def _sequential_input(model: LayerConfig, layers: Mapping[str, LayerConfig]) -> Shape | None:
     first = next(iter(layers.values()), None)
     if first is not None:
-        if is_model(first):
-            # The first layer is itself a model: its own input shape holds (Keras: input_shape).
-            inner = first.config.get("build_input_shape")
-        else:
-            inner = first.declared_shape()
+        # Where the first layer is itself a model, its own input shape holds, as in Keras.
+        nested = is_model(first)
+        inner = first.config.get("build_input_shape") if nested else first.declared_shape()
         if inner is not None and is_shape(inner):
             return tuple(inner)
     recorded = model.get("build_input_shape")
@@ -170,22 +169,25 @@ def _read_functional(model: LayerConfig) -> Graph:
 
 
 def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
-    if isinstance(data, Mapping):
+    if isinstance(data, (dict, Mapping)):
         arguments = data.get("args") or []
         named = data.get("kwargs") or {}
-        if not isinstance(arguments, (list, tuple)) or not isinstance(named, Mapping):
+        if not isinstance(arguments, (list, tuple)) or not isinstance(named, (dict, Mapping)):
             layer.fail(f"inbound_nodes[{call}] must hold a list 'args' and a mapping 'kwargs'")
-        positional = list(_leaves(layer, arguments))
-        keywords = list(_leaves(layer, list(named.values())))
+        leaves = list(_leaves(layer, arguments))
+        others = list(_leaves(layer, list(named.values()))) if named else []
     elif isinstance(data, (list, tuple)):  # Keras 2: [[name, call, output, kwargs], …]
-        positional, keywords = [_tensor(layer, item[:3]) for item in data if item], []
+        named, others = {}, []
+        leaves = [_tensor(layer, i[:3] if isinstance(i, (list, tuple)) else i) for i in data]
     else:
         layer.fail(f"inbound_nodes[{call}] must be a mapping or a list, received {data!r}")
+    waits_for = tuple([item for item in (*leaves, *others) if isinstance(item, Tensor)])
+    if not any(isinstance(item, Tensor) for item in leaves):
+        # Called as layer(inputs=x, mask=m): a mask is waited for, but it is no input.
+        leaves = list(_leaves(layer, named["inputs"])) if "inputs" in named else others
     if not layer.is_operation:
-        positional = [item for item in positional if isinstance(item, Tensor)]
-    passed = positional if any(isinstance(i, Tensor) for i in positional) else keywords
-    waits_for = tuple(item for item in (*positional, *keywords) if isinstance(item, Tensor))
-    return Node(layer.name, call, tuple(passed), waits_for)
+        leaves = [item for item in leaves if isinstance(item, Tensor)]
+    return Node(layer.name, call, tuple(leaves), waits_for)
 
 
 def _leaves(layer: LayerConfig, structure: Any) -> Iterator[Tensor | Constant]:
@@ -194,28 +196,20 @@ def _leaves(layer: LayerConfig, structure: Any) -> Iterator[Tensor | Constant]:
     while stack:
         key, item = stack.pop()
         if isinstance(item, (list, tuple)):
-            stack.extend((key, child) for child in reversed(item))
-        elif isinstance(item, Mapping):
+            stack += [(key, child) for child in reversed(item)]
+        elif isinstance(item, (dict, Mapping)):  # dict first: Mapping alone is slow to ask for
             marker = item.get("class_name")
             config = item.get("config")
-            if marker == "__keras_tensor__" and isinstance(config, Mapping):
+            if marker == "__keras_tensor__" and isinstance(config, (dict, Mapping)):
                 shape = config.get("shape")
                 declared = tuple(shape) if shape is not None and is_shape(shape) else None
                 yield _tensor(layer, config.get("keras_history"), declared, key)
-            elif marker in ("__tensor__", "__numpy__") and isinstance(config, Mapping):
-                yield Constant(_array_shape(config.get("value")))
+            elif marker in ("__tensor__", "__numpy__") and isinstance(config, (dict, Mapping)):
+                yield Constant(array_shape(config.get("value")))
             elif marker is None:
                 stack.extend((str(k), item[k]) for k in sorted(item, key=str, reverse=True))
         elif isinstance(item, (int, float)) and not isinstance(item, bool):
             yield Constant(())
-
-
-def _array_shape(value: Any) -> Shape:
-    shape: list[int] = []
-    while isinstance(value, (list, tuple)):
-        shape.append(len(value))
-        value = value[0] if value else None
-    return tuple(shape)
 
 
 def _tensor(

@@ -12,6 +12,20 @@ __all__ = ["LayerConfig"]
 
 _REQUIRED = object()
 
+# The names of dtypes and of policies, with the dtype in which each holds weights.
+_VARIABLE_DTYPES = {
+    "mixed_float16": "float32",
+    "mixed_bfloat16": "float32",
+    **{
+        name: name
+        for name in (
+            *("float16", "float32", "float64", "bfloat16", "float8_e4m3fn", "float8_e5m2"),
+            *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+            *("complex64", "complex128", "bool", "string"),
+        )
+    },
+}
+
 
 class LayerConfig:
     """A serialised layer, `{"class_name": …, "config": {…}}`, read with checks.
@@ -26,14 +40,15 @@ class LayerConfig:
     """
 
     def __init__(self, serialised: Mapping[str, Any]) -> None:
-        class_name = serialised.get("class_name") if isinstance(serialised, Mapping) else None
+        mapping = isinstance(serialised, (dict, Mapping))  # dict first: Mapping alone is slow
+        class_name = serialised.get("class_name") if mapping else None
         if not isinstance(class_name, str) or not class_name:
             raise ConfigError(
                 "a layer config must be a mapping with the keys 'class_name' and 'config', "
                 f"received {_short(serialised)}"
             )
         config = serialised.get("config")
-        if not isinstance(config, Mapping):
+        if not isinstance(config, (dict, Mapping)):
             raise ConfigError(
                 f"layer of class {class_name}: 'config' must be a mapping, received "
                 f"{_short(config)}"
@@ -141,6 +156,13 @@ class LayerConfig:
             self.fail(f"{key} must lie within the rank of the input {x}, received {_short(value)}")
         return tuple(v % len(x) for v in values)
 
+    def axis(self, key: str, default: int, x: Shape) -> int:
+        """One axis of shape `x`; Keras 2 wrote it as a list of one."""
+        axes = self.axes(key, default, x)
+        if len(axes) != 1:
+            self.fail(f"{key} must be one axis, received {_short(self.get(key))}")
+        return axes[0]
+
     # -- inputs -----------------------------------------------------------------------------
 
     def expect_rank(self, x: Shape, rank: int, *, or_more: bool = False) -> None:
@@ -150,7 +172,7 @@ class LayerConfig:
             self.shape_error(f"an input of rank {rank}{more} (batch axis included)", x)
 
     def extent(self, x: Shape, axis: int) -> int:
-        """The extent of `x` along `axis`, which a weight's shape depends on, so it must be known."""
+        """The extent of `x` along `axis`: a weight depends on it, so it must be known."""
         extent = x[axis]
         if extent is None:
             self.shape_error(f"a known extent on axis {axis}, which shapes a weight", x)
@@ -186,9 +208,9 @@ class LayerConfig:
         Raises `UnsupportedError` for a quantised policy, which changes the weights themselves.
         """
         policy = self.get("dtype", "float32")
-        if isinstance(policy, Mapping):
+        if isinstance(policy, (dict, Mapping)):
             inner = policy.get("config")
-            name = inner.get("name") if isinstance(inner, Mapping) else None
+            name = inner.get("name") if isinstance(inner, (dict, Mapping)) else None
             if policy.get("class_name") != "DTypePolicy":
                 self.unsupported(f"dtype policy {_short(policy.get('class_name'))} is not derived")
             policy = name
@@ -196,7 +218,9 @@ class LayerConfig:
             self.fail(f"dtype must name a dtype or a dtype policy, received {_short(policy)}")
         if "_from_" in policy or policy.startswith(("int4/", "int8/", "gptq", "awq")):
             self.unsupported(f"the quantised dtype policy {policy!r} is not derived")
-        return "float32" if policy.startswith("mixed_") else policy
+        if policy not in _VARIABLE_DTYPES:
+            self.fail(f"dtype must name a dtype or a dtype policy, received {policy!r}")
+        return _VARIABLE_DTYPES[policy]
 
 
 def _is_integer(value: object) -> bool:

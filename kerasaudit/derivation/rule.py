@@ -7,7 +7,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kerasaudit.derivation.layer import LayerConfig
@@ -15,7 +15,16 @@ from kerasaudit.derivation.shape import Shape, is_shape
 from kerasaudit.derivation.weight import Weight
 from kerasaudit.errors import RuleError, UnsupportedError
 
-__all__ = ["Derivation", "Rule", "Window", "derive", "find_rule", "registered_rules", "rule"]
+__all__ = [
+    "Derivation",
+    "Rule",
+    "Window",
+    "derive",
+    "derive_layer",
+    "find_rule",
+    "registered_rules",
+    "rule",
+]
 
 _BUILT_IN = "kerasaudit.derivation.rules"
 
@@ -122,7 +131,7 @@ def rule(*classes: str | type, several_inputs: bool = False) -> Callable[[_Funct
     keys = tuple(_key_of(cls) for cls in classes)
 
     def register(function: _Function) -> _Function:
-        built_in = function.__module__.startswith(_BUILT_IN + ".")
+        built_in = (function.__module__ or "").startswith(_BUILT_IN + ".")
         registry = _built_in_rules if built_in else _user_rules
         entry = Rule(function, keys, several_inputs, built_in)
         for key in keys:
@@ -197,7 +206,11 @@ def derive(config: Mapping[str, Any], input_shape: object) -> Derivation:
     >>> print(f"{d.formula} = {d.working} = {d.params:,}")
     kh·kw·C_in·K + K = 3·3·32·64 + 64 = 18,496
     """
-    layer = LayerConfig(config)
+    return derive_layer(LayerConfig(config), input_shape)
+
+
+def derive_layer(layer: LayerConfig, input_shape: object) -> Derivation:
+    """`derive` for a config that is read already."""
     entry = find_rule(layer)
     x = _inputs(layer, entry, input_shape)
     if layer.get("lora_rank") is not None:
@@ -208,34 +221,51 @@ def derive(config: Mapping[str, Any], input_shape: object) -> Derivation:
             f"{layer}: its rule {entry.function.__qualname__} must return a Derivation, "
             f"received {type(derivation).__name__}"
         )
+    if not _is_output_shape(derivation.output_shape):
+        raise RuleError(
+            f"{layer}: its rule {entry.function.__qualname__} must return an output_shape that is "
+            f"None, a shape or a tuple of shapes, received {derivation.output_shape!r}"
+        )
     if not derivation.weights:
         return derivation
     trainable, dtype = layer.trainable, layer.variable_dtype
-    return replace(
-        derivation,
-        weights=tuple(w.in_effect(trainable=trainable, dtype=dtype) for w in derivation.weights),
+    return Derivation(
+        tuple([w.in_effect(trainable=trainable, dtype=dtype) for w in derivation.weights]),
+        derivation.output_shape,
+        derivation.macs,
+        derivation.window,
     )
+
+
+def _is_output_shape(value: object) -> bool:
+    if value is None or is_shape(value):
+        return True
+    return isinstance(value, tuple) and all(one is None or is_shape(one) for one in value)
 
 
 def _inputs(layer: LayerConfig, entry: Rule, input_shape: object) -> Shape | tuple[Shape, ...]:
     """The input shape in the form that the rule takes: one shape, or a tuple of shapes."""
-    if isinstance(input_shape, Mapping):
-        shapes = tuple(input_shape[key] for key in sorted(input_shape))
-    elif is_shape(input_shape):
+    shapes: Sequence[Any]
+    if is_shape(input_shape):
         shapes = (input_shape,)
-    elif isinstance(input_shape, Sequence) and not isinstance(input_shape, str):
-        shapes = tuple(input_shape)
     else:
-        shapes = ()
-    if not shapes or not all(is_shape(shape) for shape in shapes):
-        layer.shape_error("an input shape (a tuple of integers and None, or several)", input_shape)
-    clean: tuple[Shape, ...] = tuple(tuple(shape) for shape in shapes)
-    for shape in clean:
+        if isinstance(input_shape, Mapping):
+            shapes = [input_shape[key] for key in sorted(input_shape, key=str)]
+        else:
+            shapes = input_shape if isinstance(input_shape, (list, tuple)) else ()
+        if not shapes or not all(map(is_shape, shapes)):
+            expected = "an input shape (a tuple of integers and None, or several)"
+            layer.shape_error(expected, input_shape)
+    clean: list[Shape] = []
+    for shape in shapes:
+        if not shape and not layer.is_operation:  # an operation may take a number
+            layer.shape_error("an input shape with the batch axis first", shape)
         for extent in shape:
             if extent is not None and extent < 0:
                 layer.shape_error("extents that are not negative", shape)
+        clean.append(tuple(shape))
     if entry.several_inputs:
-        return clean
+        return tuple(clean)
     if len(clean) != 1:
-        layer.shape_error("one input", f"{len(clean)}: {list(clean)}")
+        layer.shape_error("one input", f"{len(clean)}: {clean}")
     return clean[0]

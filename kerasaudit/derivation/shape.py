@@ -7,10 +7,12 @@ every function here: an unknown extent never becomes a number.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 __all__ = [
     "Extent",
     "Shape",
+    "array_shape",
     "broadcast",
     "compatible",
     "is_shape",
@@ -31,10 +33,23 @@ def is_shape(value: object) -> bool:
     """
     if not isinstance(value, (tuple, list)):
         return False
-    for item in value:  # a loop: this runs several times for every call of a model
-        if item is not None and (not isinstance(item, int) or isinstance(item, bool)):
+    for item in value:  # noqa: SIM110 - a loop: this runs several times for every call of a model
+        if item is not None and type(item) is not int:  # a bool is no extent
             return False
     return True
+
+
+def array_shape(value: Any) -> tuple[int, ...]:
+    """The shape of an array that a config writes as nested lists: () for a number.
+
+    >>> array_shape([[1, 2, 3], [4, 5, 6]]), array_shape(0.5)
+    ((2, 3), ())
+    """
+    shape: list[int] = []
+    while isinstance(value, (list, tuple)):
+        shape.append(len(value))
+        value = value[0] if value else None
+    return tuple(shape)
 
 
 def product(extents: Iterable[Extent]) -> Extent:
@@ -52,7 +67,7 @@ def product(extents: Iterable[Extent]) -> Extent:
 
 
 def window_length(length: Extent, size: int, stride: int, dilation: int, padding: str) -> Extent:
-    """How many positions a window takes along one axis of `length` (Dumoulin & Visin 2016, §2, §5.1).
+    """How many positions a window takes along an axis of `length` (Dumoulin & Visin 2016, §2, §5).
 
     valid: ⌊(L − d·(k − 1) − 1) / s⌋ + 1, which is below 1 where the window does not fit;
     same, causal: ⌈L / s⌉.
@@ -70,7 +85,7 @@ def window_length(length: Extent, size: int, stride: int, dilation: int, padding
 def transposed_length(
     length: Extent, size: int, stride: int, dilation: int, padding: str, output_padding: Extent
 ) -> Extent:
-    """The length that a transposed convolution gives (Dumoulin & Visin 2016, §4), as Keras defines it.
+    """The length that a transposed convolution gives (Dumoulin & Visin 2016, §4), as in Keras.
 
     With the effective size e = d·(k − 1) + 1: valid L·s + max(e − s, 0), same L·s; where
     `output_padding` o is given, (L − 1)·s + e − 2p + o with p = 0 (valid) or ⌊e / 2⌋ (same).

@@ -41,22 +41,28 @@ class Axis:
                 f"axis {self.symbol!r}: expected {self.extent} labels, received {len(self.labels)}"
             )
 
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Itself: an axis is a dimension of one."""
+        return (self,)
+
     def __mul__(self, other: Axis | Dimension) -> Dimension:
-        return Dimension((self,)) * other
+        return Dimension((self, *other.axes))
 
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """One dimension of a stored weight: a product of one or more axes, slowest first."""
+    """One dimension of a stored weight that packs several axes, slowest first."""
 
     axes: tuple[Axis, ...]
 
     @property
     def extent(self) -> int:
+        """The product of the axes' extents."""
         return math.prod(axis.extent for axis in self.axes)
 
     def __mul__(self, other: Axis | Dimension) -> Dimension:
-        return Dimension(self.axes + (other.axes if isinstance(other, Dimension) else (other,)))
+        return Dimension((*self.axes, *other.axes))
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -82,7 +88,7 @@ class Weight:
     """
 
     name: str
-    dimensions: tuple[Dimension, ...]
+    dimensions: tuple[Axis | Dimension, ...]
     unit: tuple[str, ...]
     trainable: bool
     dtype: str | None
@@ -97,11 +103,13 @@ class Weight:
     ) -> None:
         self._set(
             name,
-            tuple(a if isinstance(a, Dimension) else Dimension((a,)) for a in axes),
+            axes,
             () if unit is None else (unit,) if isinstance(unit, str) else tuple(unit),
             trainable,
             dtype,
         )
+        if not all(isinstance(axis, (Axis, Dimension)) for axis in axes):
+            raise RuleError(f"weight {name!r}: expected axes, received {axes!r}")
         if self.unit:
             symbols = [axis.symbol for axis in self.axes]
             missing = [symbol for symbol in self.unit if symbol not in symbols]
@@ -114,7 +122,7 @@ class Weight:
     def _set(
         self,
         name: str,
-        dimensions: tuple[Dimension, ...],
+        dimensions: tuple[Axis | Dimension, ...],
         unit: tuple[str, ...],
         trainable: bool,
         dtype: str | None,
@@ -129,12 +137,12 @@ class Weight:
     @property
     def axes(self) -> tuple[Axis, ...]:
         """All axes in order, those packed into one dimension side by side."""
-        return tuple(axis for dimension in self.dimensions for axis in dimension.axes)
+        return tuple([axis for dimension in self.dimensions for axis in dimension.axes])
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the stored variable."""
-        return tuple(dimension.extent for dimension in self.dimensions)
+        return tuple([dimension.extent for dimension in self.dimensions])
 
     @property
     def count(self) -> int:
@@ -152,7 +160,7 @@ class Weight:
         return "·".join(str(axis.extent) for axis in self.axes) or "1"
 
     def in_effect(self, *, trainable: bool, dtype: str) -> Weight:
-        """The same weight inside a layer: frozen with it, and of its dtype unless it has its own."""
+        """The same weight in a layer: frozen with it, of its dtype unless it has its own."""
         weight = object.__new__(Weight)  # its axes were checked when `self` was made
         weight._set(
             self.name, self.dimensions, self.unit, self.trainable and trainable, self.dtype or dtype

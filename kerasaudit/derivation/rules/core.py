@@ -11,13 +11,21 @@ from kerasaudit.derivation.shape import Shape, compatible
 def input_layer(layer: LayerConfig, x: Shape) -> Derivation:
     """Declares the shape of an input. No weights.
 
-    Output:   the shape that is fed in, which must fit the declared one (batch_shape).
-    Source:   Keras input_layer.py.
+    Output:   the shape that is fed in, which must fit the declared one (batch_shape). As in
+              Keras, a last axis of 1 is added or dropped where the rank asks for it.
+    Source:   Keras input_layer.py, functional.py (_adjust_input_rank).
     """
     declared = layer.declared_shape()
-    if declared is not None and not compatible(x, declared):
+    if declared is None:
+        return Derivation(output_shape=x, macs=0)
+    fed = x
+    if len(x) == len(declared) + 1 and x[-1] == 1:
+        fed = x[:-1]
+    elif len(x) == len(declared) - 1 and declared[-1] == 1:
+        fed = (*x, 1)
+    if not compatible(fed, declared):
         layer.shape_error(f"an input that fits its declared shape {declared}", x)
-    return Derivation(output_shape=x, macs=0)
+    return Derivation(output_shape=fed, macs=0)
 
 
 @rule("Identity", "Masking")

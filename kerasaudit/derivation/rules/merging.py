@@ -13,9 +13,11 @@ def elementwise_merge(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
 
     Example:  56×56×256 and 56×56×256 give 56×56×256; extents of 1 broadcast.
     MACs:     0: element-wise work.
-    Limits:   the axes after the batch axis are aligned at the last one.
+    Limits:   the axes after the batch axis are aligned at the last one; Subtract takes two inputs.
     Source:   Keras base_merge.py.
     """
+    if layer.class_name == "Subtract" and len(x) != 2:
+        layer.shape_error("two inputs", list(x))
     if len({shape[0] for shape in x} - {None}) > 1:
         layer.shape_error("inputs of one batch size", list(x))
     batch = next((shape[0] for shape in x if shape[0] is not None), None)
@@ -36,7 +38,7 @@ def concatenate(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
     """
     if len({len(shape) for shape in x}) != 1:
         layer.shape_error("inputs of one rank", list(x))
-    (axis,) = layer.axes("axis", -1, x[0])
+    axis = layer.axis("axis", -1, x[0])
     output: list[Extent] = []
     for index, extents in enumerate(zip(*x, strict=True)):
         known = {extent for extent in extents if extent is not None}

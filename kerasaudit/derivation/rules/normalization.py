@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.derivation.rule import Derivation, rule
-from kerasaudit.derivation.shape import Shape
+from kerasaudit.derivation.shape import Shape, array_shape, broadcast
 from kerasaudit.derivation.weight import Axis, Weight
 
 
@@ -20,8 +22,7 @@ def batch_normalization(layer: LayerConfig, x: Shape) -> Derivation:
     Limits:   the moving statistics count as parameters, as in Keras, and are never trainable.
     Source:   Ioffe & Szegedy 2015; Keras batch_normalization.py.
     """
-    (axis,) = _one_axis(layer, x)
-    channels = Axis("C", layer.extent(x, axis))
+    channels = Axis("C", layer.extent(x, layer.axis("axis", -1, x)))
     statistics = ["moving_mean", "moving_variance"]
     if layer.boolean("renorm", False):
         statistics += ["moving_stddev", "renorm_mean", "renorm_stddev"]
@@ -40,22 +41,28 @@ def layer_normalization(layer: LayerConfig, x: Shape) -> Derivation:
     """Layer normalisation: a scale and a shift for each feature of the normalised axes.
 
     Formula:  gamma F (scale), beta F (center); F1·F2·… over several axes.
-    Axes:     (F), or (F1, F2, …) in ascending order of `axis`; the unit axes are all of them.
+    Axes:     (F), or (F1, F2, …) in the order of the sorted `axis`; the unit axes are all of them.
     Example:  on the last axis of 96 features: 96 + 96 = 192.
     MACs:     0: element-wise work.
     Limits:   the extents of the normalised axes must be known. The deprecated rms_scaling keeps
               gamma alone.
     Source:   Ba, Kiros & Hinton 2016; Keras layer_normalization.py.
     """
-    features = _features(layer, x, layer.axes("axis", -1, x))
-    symbols = tuple(axis.symbol for axis in features)
+    indices, written = layer.axes("axis", -1, x), layer.get("axis")
+    if isinstance(written, (list, tuple)):
+        # Keras sorts the axes as they are written, so -1 comes before 1.
+        indices = tuple(index for _, index in sorted(zip(written, indices, strict=True)))
     rms = layer.boolean("rms_scaling", False)
-    weights = []
-    if rms or layer.boolean("scale", True):
-        weights.append(Weight("gamma", *features, unit=symbols))
+    names = ["gamma"] if rms or layer.boolean("scale", True) else []
     if not rms and layer.boolean("center", True):
-        weights.append(Weight("beta", *features, unit=symbols))
-    return Derivation(weights=tuple(weights), output_shape=x, macs=0)
+        names.append("beta")
+    features = _features(layer, x, indices) if names else ()
+    symbols = tuple(axis.symbol for axis in features)
+    return Derivation(
+        weights=tuple(Weight(name, *features, unit=symbols) for name in names),
+        output_shape=x,
+        macs=0,
+    )
 
 
 @rule("GroupNormalization")
@@ -69,8 +76,7 @@ def group_normalization(layer: LayerConfig, x: Shape) -> Derivation:
     Limits:   groups must divide C; groups=-1 is one group per channel (instance normalisation).
     Source:   Wu & He 2018; Keras group_normalization.py.
     """
-    (axis,) = _one_axis(layer, x)
-    channels = Axis("C", layer.extent(x, axis))
+    channels = Axis("C", layer.extent(x, layer.axis("axis", -1, x)))
     groups = layer.integer("groups", 32, minimum=-1)
     if groups == 0 or (groups > 0 and channels.extent % groups):
         layer.fail(f"groups must divide the {channels.extent} channels, received {groups}")
@@ -98,15 +104,23 @@ def normalization(layer: LayerConfig, x: Shape) -> Derivation:
     Example:  on 3 channels: 3 + 3 + 1 = 7 (EfficientNet's first layers).
     MACs:     0: element-wise work.
     Limits:   the extents of the kept axes must be known; axis=None keeps none (1 + 1 + 1).
+              Constants must be of one shape, which broadcasts to that of the kept axes.
     Source:   Keras preprocessing/normalization.py.
     """
     none_kept = layer.config.get("axis", -1) is None
-    passed = [layer.get(key) is not None for key in ("mean", "variance")]
-    if passed[0] != passed[1]:
-        layer.fail("mean and variance must be given together, received one of them")
-    if passed[0]:
+    indices = () if none_kept else sorted(layer.axes("axis", -1, x))
+    if len(set(indices)) != len(indices):
+        layer.fail(f"axis must name each axis once, received {layer.get('axis')!r}")
+    features = _features(layer, x, indices)
+    mean, variance = layer.get("mean"), layer.get("variance")
+    if mean is not None or variance is not None:
+        shape, kept = array_shape(mean), tuple(axis.extent for axis in features)
+        if mean is None or array_shape(variance) != shape or broadcast([shape, kept]) != kept:
+            layer.fail(
+                f"mean and variance must both be given and fit the kept axes {kept}, received "
+                f"shapes {shape} and {array_shape(variance)}"
+            )
         return Derivation(output_shape=x, macs=0)
-    features = _features(layer, x, () if none_kept else layer.axes("axis", -1, x))
     symbols = tuple(axis.symbol for axis in features)
     return Derivation(
         weights=(
@@ -119,21 +133,14 @@ def normalization(layer: LayerConfig, x: Shape) -> Derivation:
     )
 
 
-def _one_axis(layer: LayerConfig, x: Shape) -> tuple[int]:
-    axes = layer.axes("axis", -1, x)
-    if len(axes) != 1:
-        layer.fail(f"axis must be one axis, received {list(axes)}")
-    return (axes[0],)
-
-
 def _gamma_beta(layer: LayerConfig, channels: Axis) -> tuple[Weight, ...]:
     chosen = (("gamma", layer.boolean("scale", True)), ("beta", layer.boolean("center", True)))
     return tuple(Weight(name, channels, unit=channels.symbol) for name, kept in chosen if kept)
 
 
-def _features(layer: LayerConfig, x: Shape, indices: tuple[int, ...]) -> tuple[Axis, ...]:
-    """The kept axes in ascending order: F, or F1, F2, … where there are several."""
+def _features(layer: LayerConfig, x: Shape, indices: Sequence[int]) -> tuple[Axis, ...]:
+    """The axes that a weight keeps: F, or F1, F2, … where there are several."""
     return tuple(
         Axis("F" if len(indices) == 1 else f"F{number}", layer.extent(x, index))
-        for number, index in enumerate(sorted(indices), start=1)
+        for number, index in enumerate(indices, start=1)
     )

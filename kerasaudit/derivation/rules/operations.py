@@ -7,7 +7,7 @@ from kerasaudit.derivation.rule import Derivation, rule
 from kerasaudit.derivation.shape import Shape, broadcast
 
 _BINARY = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Maximum", "Minimum", "Power")
-_UNARY = ("Relu", "Relu6", "Sigmoid", "Silu", "Tanh", "Gelu", "HardSigmoid", "HardSwish", "Square",
+_UNARY = ("Relu", "Relu6", "Sigmoid", "Silu", "Tanh", "Gelu", "HardSigmoid", "Square",
           "Sqrt", "Exp", "Log", "Absolute", "Negative", "HardSilu")  # fmt: skip
 
 

@@ -6,15 +6,14 @@ from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.derivation.rule import Derivation, rule
 from kerasaudit.derivation.shape import Shape
 
+_SPATIAL = {"SpatialDropout1D": 1, "SpatialDropout2D": 2, "SpatialDropout3D": 3}
+
 
 @rule(
     "Dropout",
     "AlphaDropout",
     "GaussianDropout",
     "GaussianNoise",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
     "StochasticDepth",
     "ActivityRegularization",
 )
@@ -27,4 +26,15 @@ def regularization(layer: LayerConfig, x: Shape) -> Derivation:
     Source:   Srivastava et al. 2014; Huang et al. 2016 (StochasticDepth, private to Keras's
               ConvNeXt); Keras layers/regularization/.
     """
+    return Derivation(output_shape=x, macs=0)
+
+
+@rule(*_SPATIAL)
+def spatial_dropout(layer: LayerConfig, x: Shape) -> Derivation:
+    """Drops whole feature maps in training. No weights.
+
+    MACs:     0: element-wise work.
+    Source:   Tompson et al. 2015; Keras spatial_dropout.py.
+    """
+    layer.expect_rank(x, _SPATIAL[layer.class_name] + 2)
     return Derivation(output_shape=x, macs=0)

@@ -33,7 +33,7 @@ def reshape(layer: LayerConfig, x: Shape) -> Derivation:
     Limits:   the extent for -1 is unknown where the input's is.
     Source:   Keras reshape.py.
     """
-    target = layer.get("target_shape", ())
+    target = layer.get("target_shape")
     if not isinstance(target, (list, tuple)):
         layer.fail(f"target_shape must be a list of integers, received {target!r}")
     extents = layer.integers("target_shape", len(target), (), minimum=-1) if target else ()
@@ -103,7 +103,8 @@ def up_sampling(layer: LayerConfig, x: Shape) -> Derivation:
     Source:   Keras up_sampling2d.py.
     """
     rank = _UPSAMPLING[layer.class_name]
-    factors = layer.integers("size", rank, 2)
+    one_axis = rank == 1  # UpSampling1D takes no list
+    factors = (layer.integer("size", 2),) if one_axis else layer.integers("size", rank, 2)
     return _along_spatial_axes(
         layer, x, rank, lambda i, extent: None if extent is None else extent * factors[i]
     )

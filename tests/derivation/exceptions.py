@@ -1,0 +1,58 @@
+"""Where Keras and kerasaudit refuse different things, on purpose. Each entry says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.derivation.live import Case
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """`stricter` names the side that refuses what the other takes, for cases that `applies` to."""
+
+    stricter: str
+    classes: tuple[str, ...]
+    applies: Callable[[dict[str, Any], Any], bool]
+    reason: str
+
+    def matches(self, case: Case) -> bool:
+        return case.class_name in self.classes and self.applies(case.arguments, case.shapes)
+
+
+def repeats_an_axis(arguments, shape):
+    axis = arguments.get("axis", -1)
+    return isinstance(axis, list) and len({i % len(shape) for i in axis}) < len(axis)
+
+
+def differs_behind_unknown(arguments, shapes):
+    """Some axis, counted from the end, is None in one input and holds two extents in others."""
+    for axis in range(-max(map(len, shapes)) + 1, 0):
+        column = [shape[axis] for shape in shapes if len(shape) - 1 >= -axis]
+        if None in column and len(set(column) - {None, 1}) > 1:
+            return True
+    return False
+
+
+EXCEPTIONS = (
+    Exemption(
+        "kerasaudit",
+        tuple(f"Adaptive{kind}Pooling{rank}D" for kind in ("Average", "Max") for rank in (1, 2, 3)),
+        lambda arguments, shape: True,
+        "Keras's adaptive pooling takes any rank symbolically; run, it fails or makes a shape up",
+    ),
+    Exemption(
+        "kerasaudit",
+        ("Normalization",),
+        repeats_an_axis,
+        "an axis named twice fails in Keras where statistics are adapted, and means nothing here",
+    ),
+    Exemption(
+        "kerasaudit",
+        ("Add", "Multiply", "Average", "Maximum", "Minimum"),
+        differs_behind_unknown,
+        "Keras forgets an extent once it has met None, so it takes inputs that cannot be merged",
+    ),
+)

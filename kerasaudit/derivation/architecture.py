@@ -217,10 +217,14 @@ class _Walk:
         stack = [(prefix + name, layer) for name, layer in reversed(graph.layers.items())]
         while stack:
             path, layer = stack.pop()
+            if path in self.layers or path in self.graphs:
+                raise ConfigError(
+                    f"{layer}: expected paths that are unique, received {path!r} twice"
+                )
             if not is_model(layer):
-                self.layers.setdefault(path, Layer(path, layer))
+                self.layers[path] = Layer(path, layer)
                 continue
-            inner = self.graphs[path] = self.graphs.get(path) or read_graph(layer)
+            inner = self.graphs[path] = read_graph(layer)
             stack += [(f"{path}/{name}", child) for name, child in reversed(inner.layers.items())]
 
     def run(self, graph: Graph, shapes: tuple[Shape, ...]) -> tuple[Shape | None, ...]:

@@ -740,3 +740,16 @@ def test_a_model_that_calls_a_model_that_calls_a_model_twice_is_counted_call_by_
     (row,) = [layer for layer in architecture.layers if layer.path.endswith("inside")]
     assert len(row.calls) == 2**5
     assert Counter(call.path for call in architecture.calls)[row.path] == 2**5
+
+
+def test_two_layers_of_one_path_are_refused_rather_than_one_lost():
+    def model(name, layers):
+        first = {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 3]}}
+        return {"class_name": "Sequential", "config": {"name": name, "layers": [first, *layers]}}
+
+    def dense(name):
+        return {"class_name": "Dense", "config": {"name": name, "units": 3}}
+
+    config = model("net", [model("inner", [dense("a")]), dense("inner/a")])
+    with pytest.raises(ConfigError, match="received 'inner/a' twice"):
+        derive_architecture(config)

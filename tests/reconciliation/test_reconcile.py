@@ -100,9 +100,7 @@ def test_the_issue_s_own_cause_groups_one(keras):
 
 
 def test_a_weight_the_config_implies_but_nobody_holds(keras):
-    model = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Dense(3, use_bias=False, name="out")]
-    )
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, use_bias=False, name="out")])
     observation = live.observe(model)
     audit = audit_with_config(observation, lambda layers: layers["out"].update(use_bias=True))
     assert codes(audit) == ["KA102"]

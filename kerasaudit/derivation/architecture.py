@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from kerasaudit.derivation.graph import Constant, Graph, Node, Tensor, is_model, read_graph
 from kerasaudit.derivation.layer import LayerConfig
@@ -37,8 +37,7 @@ class Problem:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One application of a layer. A shape or MACs that are not known are `None`."""
 
     path: str
@@ -250,7 +249,7 @@ class _Walk:
             path = frame.prefix + node.layer
             if path in self.graphs:
                 inner = self.graphs[path]
-                inputs = [shape for shape, _ in self._arguments(frame, node)]
+                inputs, _ = self._arguments(frame, node)
                 stack.append(
                     _Frame(inner, path + "/", self._feed(inner, self._named(inner, node, inputs)))
                 )
@@ -279,28 +278,30 @@ class _Walk:
         # An InputLayer is fed under call -1; its own call, 0, checks the shape against its config.
         return {(name, -1): (shape,) for name, shape in fed.items()}
 
-    def _arguments(self, frame: _Frame, node: Node) -> list[tuple[Shape | None, bool]]:
-        """The shape of each argument, and whether it is the config's word instead of derived."""
-        result: list[tuple[Shape | None, bool]] = []
+    def _arguments(self, frame: _Frame, node: Node) -> tuple[list[Shape | None], bool]:
+        """The shape of each argument, and whether one is the config's word instead of derived."""
+        shapes: list[Shape | None] = []
+        declared = False
         for argument in node.arguments:
             if isinstance(argument, Constant):
-                result.append((argument.shape, False))
+                shapes.append(argument.shape)
                 continue
-            shape = _pick(frame.values, argument)
-            if shape is None and argument.declared is not None and not self.overridden:
-                result.append((argument.declared, True))
-            else:
-                result.append((shape, False))
+            shape, recorded = _pick(frame.values, argument), argument.declared
+            if recorded is not None and not self.overridden:
+                if shape is None:
+                    shape, declared = recorded, True
+                elif not compatible(shape, recorded):
+                    self._contradiction(frame, node, shape, recorded)
+            shapes.append(shape)
         if not node.arguments:
-            result.append((_pick(frame.values, Tensor(node.layer, -1, 0)), False))
-        return result
+            shapes.append(_pick(frame.values, Tensor(node.layer, -1, 0)))
+        return shapes, declared
 
     def _apply(self, frame: _Frame, node: Node) -> tuple[Shape | None, ...]:
         """Derive one call and enter it; return the shapes of its outputs."""
         layer = self.layers[frame.prefix + node.layer]
-        arguments = self._arguments(frame, node)
-        shapes = tuple(shape for shape, _ in arguments)
-        self._compare_with_declared(layer, frame, node, shapes)
+        arguments, declared = self._arguments(frame, node)
+        shapes = tuple(arguments)
         derivation = self._derive(layer, shapes)
         output = derivation.output_shape if derivation else None
         call = Call(
@@ -310,28 +311,25 @@ class _Walk:
             input_shapes=shapes,
             output_shape=output,
             macs=derivation.macs if derivation else None,
-            declared=any(declared for _, declared in arguments),
+            declared=declared,
             derivation=derivation,
         )
         layer.calls.append(call)
         self.calls.append(call)
         if output is None:
             return (None,)
-        return (cast("Shape", output),) if is_shape(output) else cast("tuple[Shape, ...]", output)
+        several = bool(output) and isinstance(output[0], tuple)
+        return cast("tuple[Shape, ...]", output) if several else (cast("Shape", output),)
 
-    def _compare_with_declared(
-        self, layer: Layer, frame: _Frame, node: Node, shapes: tuple[Shape | None, ...]
-    ) -> None:
-        if self.overridden:
-            return
-        for argument, shape in zip(node.arguments, shapes, strict=False):
-            declared = argument.declared if isinstance(argument, Tensor) else None
-            if shape is not None and declared is not None and not compatible(shape, declared):
-                layer.note(
-                    "declared",
-                    f"{layer.config}: the derived input shape is {shape}, "
-                    f"the config records {declared}",
-                )
+    def _contradiction(self, frame: _Frame, node: Node, shape: Shape, recorded: Shape) -> None:
+        """Note that a derived shape is not the one that the config records."""
+        layer = self.layers.get(frame.prefix + node.layer)
+        if layer is not None:  # a nested model has no row: its InputLayer speaks for it
+            layer.note(
+                "declared",
+                f"{layer.config}: the derived input shape is {shape}, "
+                f"the config records {recorded}",
+            )
 
     @staticmethod
     def _derive(layer: Layer, shapes: tuple[Shape | None, ...]) -> Derivation | None:
@@ -342,7 +340,9 @@ class _Walk:
                 find_rule(layer.config)  # a class without a rule is that, whatever its input
                 layer.note("no shape", f"{layer.config}: its input shape is not known")
                 return None
-            derivation = derive_layer(layer.config, known[0] if len(known) == 1 else known)
+            if not all(known) and not layer.config.is_operation:
+                raise ShapeError(f"{layer.config}: expected shapes with a batch axis, received ()")
+            derivation = derive_layer(layer.config, tuple(known))
         except KerasAuditError as error:
             layer.note(_kind(error), error)
             return None

@@ -7,9 +7,9 @@ step is linear in the size of the config.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.derivation.shape import Shape, array_shape, is_shape
@@ -20,8 +20,7 @@ __all__ = ["Constant", "Graph", "Node", "Tensor", "is_model", "read_graph"]
 _ENTRY = "(input)"
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """A reference to an output of a call; `declared` is the shape that the config records."""
 
     layer: str
@@ -31,15 +30,13 @@ class Tensor:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(NamedTuple):
     """A number or an array among the operands of an operation: only its shape matters."""
 
     shape: Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One call: layer `layer`, the `call`-th time, on `arguments` in the order they are passed.
 
     `waits_for` holds every tensor that the call takes, masks and states included.
@@ -174,24 +171,30 @@ def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
         named = data.get("kwargs") or {}
         if not isinstance(arguments, (list, tuple)) or not isinstance(named, (dict, Mapping)):
             layer.fail(f"inbound_nodes[{call}] must hold a list 'args' and a mapping 'kwargs'")
-        leaves = list(_leaves(layer, arguments))
-        others = list(_leaves(layer, list(named.values()))) if named else []
+        leaves = _leaves(layer, arguments)
+        others = _leaves(layer, list(named.values())) if named else []
     elif isinstance(data, (list, tuple)):  # Keras 2: [[name, call, output, kwargs], …]
         named, others = {}, []
         leaves = [_tensor(layer, i[:3] if isinstance(i, (list, tuple)) else i) for i in data]
     else:
         layer.fail(f"inbound_nodes[{call}] must be a mapping or a list, received {data!r}")
-    waits_for = tuple([item for item in (*leaves, *others) if isinstance(item, Tensor)])
-    if not any(isinstance(item, Tensor) for item in leaves):
+    tensors = [item for item in leaves if isinstance(item, Tensor)]
+    waits_for = tuple(tensors)
+    if others:
+        waits_for += tuple([item for item in others if isinstance(item, Tensor)])
+    if not tensors:
         # Called as layer(inputs=x, mask=m): a mask is waited for, but it is no input.
-        leaves = list(_leaves(layer, named["inputs"])) if "inputs" in named else others
+        leaves = _leaves(layer, named["inputs"]) if "inputs" in named else others
+    elif not layer.is_operation:
+        return Node(layer.name, call, tuple(tensors), waits_for)
     if not layer.is_operation:
         leaves = [item for item in leaves if isinstance(item, Tensor)]
     return Node(layer.name, call, tuple(leaves), waits_for)
 
 
-def _leaves(layer: LayerConfig, structure: Any) -> Iterator[Tensor | Constant]:
+def _leaves(layer: LayerConfig, structure: Any) -> list[Tensor | Constant]:
     """The tensors and constants in nested lists and dicts, in order, without recursion."""
+    found: list[Tensor | Constant] = []
     stack: list[tuple[str | None, Any]] = [(None, structure)]
     while stack:
         key, item = stack.pop()
@@ -203,26 +206,27 @@ def _leaves(layer: LayerConfig, structure: Any) -> Iterator[Tensor | Constant]:
             if marker == "__keras_tensor__" and isinstance(config, (dict, Mapping)):
                 shape = config.get("shape")
                 declared = tuple(shape) if shape is not None and is_shape(shape) else None
-                yield _tensor(layer, config.get("keras_history"), declared, key)
+                found.append(_tensor(layer, config.get("keras_history"), declared, key))
             elif marker in ("__tensor__", "__numpy__") and isinstance(config, (dict, Mapping)):
-                yield Constant(array_shape(config.get("value")))
+                found.append(Constant(array_shape(config.get("value"))))
             elif marker is None:
                 stack.extend((str(k), item[k]) for k in sorted(item, key=str, reverse=True))
         elif isinstance(item, (int, float)) and not isinstance(item, bool):
-            yield Constant(())
+            found.append(Constant(()))
+    return found
 
 
 def _tensor(
     layer: LayerConfig, history: Any, declared: Shape | None = None, key: str | None = None
 ) -> Tensor:
-    if (
-        not isinstance(history, (list, tuple))
-        or len(history) != 3
-        or not isinstance(history[0], str)
-        or not all(isinstance(i, int) and not isinstance(i, bool) and i >= 0 for i in history[1:])
-    ):
+    sound = isinstance(history, (list, tuple)) and len(history) == 3 and isinstance(history[0], str)
+    if not sound or not _is_index(history[1]) or not _is_index(history[2]):
         layer.fail(f"expected a tensor [layer, call, output], received {history!r}")
     return Tensor(history[0], history[1], history[2], declared, key)
+
+
+def _is_index(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _read_ends(
@@ -261,11 +265,13 @@ def _ordered(
     model: LayerConfig, layers: Mapping[str, LayerConfig], nodes: list[Node]
 ) -> tuple[Node, ...]:
     """The calls in an order in which each comes after those it takes its inputs from (Kahn)."""
-    by_key = {(node.layer, node.call): node for node in nodes}
+    if _is_ordered(nodes):
+        return tuple(nodes)
+    by_key = {node[:2]: node for node in nodes}
     waiting: dict[tuple[str, int], int] = {}
     followers: dict[tuple[str, int], list[Node]] = {}
     for node in nodes:
-        sources = {(tensor.layer, tensor.call) for tensor in node.waits_for}
+        sources = {tensor[:2] for tensor in node.waits_for}  # (layer, call)
         for source in sources:
             if source not in by_key:
                 known = "call" if source[0] in layers else "layer"
@@ -274,17 +280,28 @@ def _ordered(
                     f"but there is no such {known}"
                 )
             followers.setdefault(source, []).append(node)
-        waiting[node.layer, node.call] = len(sources)
-    ready = deque(node for node in nodes if not waiting[node.layer, node.call])
+        waiting[node[:2]] = len(sources)
+    ready = deque(node for node in nodes if not waiting[node[:2]])
     ordered = []
     while ready:
         node = ready.popleft()
         ordered.append(node)
-        for follower in followers.get((node.layer, node.call), ()):
-            waiting[follower.layer, follower.call] -= 1
-            if not waiting[follower.layer, follower.call]:
+        for follower in followers.get(node[:2], ()):
+            waiting[follower[:2]] -= 1
+            if not waiting[follower[:2]]:
                 ready.append(follower)
     if len(ordered) != len(nodes):
         stuck = sorted({node.layer for node in nodes} - {node.layer for node in ordered})
         model.fail(f"its calls must not go in a circle, received one through {stuck[:5]}")
     return tuple(ordered)
+
+
+def _is_ordered(nodes: list[Node]) -> bool:
+    """Whether each call comes after those it takes its inputs from already, as Keras lists them."""
+    seen: set[tuple[str, int]] = set()
+    for node in nodes:
+        for tensor in node.waits_for:
+            if tensor[:2] not in seen:
+                return False
+        seen.add(node[:2])
+    return True

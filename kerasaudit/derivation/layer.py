@@ -39,6 +39,8 @@ class LayerConfig:
     (10, True)
     """
 
+    __slots__ = ("class_name", "config", "keys", "name", "serialised")
+
     def __init__(self, serialised: Mapping[str, Any]) -> None:
         mapping = isinstance(serialised, (dict, Mapping))  # dict first: Mapping alone is slow
         class_name = serialised.get("class_name") if mapping else None
@@ -107,18 +109,15 @@ class LayerConfig:
         value = self.config.get(key)
         return default if value is None else value
 
-    def _require(self, key: str, default: Any, expected: str) -> Any:
-        value = self.get(key, default)
-        if value is _REQUIRED:
-            self.fail(f"{key} must be {expected}, received nothing")
-        return value
+    def _refuse(self, key: str, expected: str, value: Any) -> NoReturn:
+        received = "nothing" if value is _REQUIRED else _short(value)
+        self.fail(f"{key} must be {expected}, received {received}")
 
     def integer(self, key: str, default: Any = _REQUIRED, minimum: int = 1) -> int:
         """An integer of at least `minimum` (a bool is none)."""
-        expected = _integer_words(minimum)
-        value = self._require(key, default, expected)
+        value = self.get(key, default)
         if not _is_integer(value) or value < minimum:
-            self.fail(f"{key} must be {expected}, received {_short(value)}")
+            self._refuse(key, _integer_words(minimum), value)
         return int(value)
 
     def boolean(self, key: str, default: bool) -> bool:
@@ -141,12 +140,15 @@ class LayerConfig:
         self, key: str, rank: int, default: Any = _REQUIRED, minimum: int = 1
     ) -> tuple[int, ...]:
         """`rank` integers, or one integer that stands for all of them."""
-        expected = f"{_integer_words(minimum)} or {rank} of them"
-        value = self._require(key, default, expected)
+        value = self.get(key, default)
         values = tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
-        if len(values) != rank or not all(_is_integer(v) and v >= minimum for v in values):
-            self.fail(f"{key} must be {expected}, received {_short(value)}")
-        return values
+        if len(values) == rank:
+            for number in values:
+                if not _is_integer(number) or number < minimum:
+                    break
+            else:
+                return values
+        self._refuse(key, f"{_integer_words(minimum)} or {rank} of them", value)
 
     def axes(self, key: str, default: int | tuple[int, ...], x: Shape) -> tuple[int, ...]:
         """One axis or several, counted from either end of shape `x`, as non-negative indices."""
@@ -216,11 +218,12 @@ class LayerConfig:
             policy = name
         if not isinstance(policy, str):
             self.fail(f"dtype must name a dtype or a dtype policy, received {_short(policy)}")
+        dtype = _VARIABLE_DTYPES.get(policy)
+        if dtype is not None:
+            return dtype
         if "_from_" in policy or policy.startswith(("int4/", "int8/", "gptq", "awq")):
             self.unsupported(f"the quantised dtype policy {policy!r} is not derived")
-        if policy not in _VARIABLE_DTYPES:
-            self.fail(f"dtype must name a dtype or a dtype policy, received {policy!r}")
-        return _VARIABLE_DTYPES[policy]
+        self.fail(f"dtype must name a dtype or a dtype policy, received {policy!r}")
 
 
 def _is_integer(value: object) -> bool:

@@ -206,26 +206,24 @@ def derive(config: Mapping[str, Any], input_shape: object) -> Derivation:
     >>> print(f"{d.formula} = {d.working} = {d.params:,}")
     kh·kw·C_in·K + K = 3·3·32·64 + 64 = 18,496
     """
-    return derive_layer(LayerConfig(config), input_shape)
+    layer = LayerConfig(config)
+    find_rule(layer)  # a class without a rule is that, whatever its input
+    return derive_layer(layer, _input_shapes(layer, input_shape))
 
 
-def derive_layer(layer: LayerConfig, input_shape: object) -> Derivation:
-    """`derive` for a config that is read already."""
+def derive_layer(layer: LayerConfig, shapes: tuple[Shape, ...]) -> Derivation:
+    """`derive` for a config that is read already, and input shapes that are known to be shapes."""
     entry = find_rule(layer)
-    x = _inputs(layer, entry, input_shape)
     if layer.get("lora_rank") is not None:
         layer.unsupported("LoRA adapters (lora_rank) are not derived")
-    derivation = entry.function(layer, x)
-    if not isinstance(derivation, Derivation):
-        raise RuleError(
-            f"{layer}: its rule {entry.function.__qualname__} must return a Derivation, "
-            f"received {type(derivation).__name__}"
-        )
-    if not _is_output_shape(derivation.output_shape):
-        raise RuleError(
-            f"{layer}: its rule {entry.function.__qualname__} must return an output_shape that is "
-            f"None, a shape or a tuple of shapes, received {derivation.output_shape!r}"
-        )
+    if entry.several_inputs:
+        derivation = entry.function(layer, shapes)
+    elif len(shapes) == 1:
+        derivation = entry.function(layer, shapes[0])
+    else:
+        layer.shape_error("one input", f"{len(shapes)}: {list(shapes)}")
+    if not entry.built_in:
+        _check_result(layer, entry, derivation)
     if not derivation.weights:
         return derivation
     trainable, dtype = layer.trainable, layer.variable_dtype
@@ -237,14 +235,24 @@ def derive_layer(layer: LayerConfig, input_shape: object) -> Derivation:
     )
 
 
-def _is_output_shape(value: object) -> bool:
-    if value is None or is_shape(value):
-        return True
-    return isinstance(value, tuple) and all(one is None or is_shape(one) for one in value)
+def _check_result(layer: LayerConfig, entry: Rule, derivation: object) -> None:
+    """Hold what a user's rule returns to what a rule must return."""
+    if not isinstance(derivation, Derivation):
+        raise RuleError(
+            f"{layer}: its rule {entry.function.__qualname__} must return a Derivation, "
+            f"received {type(derivation).__name__}"
+        )
+    shape = derivation.output_shape
+    several = isinstance(shape, tuple) and all(one is None or is_shape(one) for one in shape)
+    if not (shape is None or is_shape(shape) or several):
+        raise RuleError(
+            f"{layer}: its rule {entry.function.__qualname__} must return an output_shape that is "
+            f"None, a shape or a tuple of shapes, received {shape!r}"
+        )
 
 
-def _inputs(layer: LayerConfig, entry: Rule, input_shape: object) -> Shape | tuple[Shape, ...]:
-    """The input shape in the form that the rule takes: one shape, or a tuple of shapes."""
+def _input_shapes(layer: LayerConfig, input_shape: object) -> tuple[Shape, ...]:
+    """The shapes that a user gave for a layer's inputs, each with the batch axis first."""
     shapes: Sequence[Any]
     if is_shape(input_shape):
         shapes = (input_shape,)
@@ -254,18 +262,8 @@ def _inputs(layer: LayerConfig, entry: Rule, input_shape: object) -> Shape | tup
         else:
             shapes = input_shape if isinstance(input_shape, (list, tuple)) else ()
         if not shapes or not all(map(is_shape, shapes)):
-            expected = "an input shape (a tuple of integers and None, or several)"
+            expected = "an input shape (a tuple of extents and None, or several)"
             layer.shape_error(expected, input_shape)
-    clean: list[Shape] = []
-    for shape in shapes:
-        if not shape and not layer.is_operation:  # an operation may take a number
-            layer.shape_error("an input shape with the batch axis first", shape)
-        for extent in shape:
-            if extent is not None and extent < 0:
-                layer.shape_error("extents that are not negative", shape)
-        clean.append(tuple(shape))
-    if entry.several_inputs:
-        return tuple(clean)
-    if len(clean) != 1:
-        layer.shape_error("one input", f"{len(clean)}: {clean}")
-    return clean[0]
+    if not all(shapes) and not layer.is_operation:  # an operation may take a number
+        layer.shape_error("an input shape with the batch axis first", ())
+    return tuple([tuple(shape) for shape in shapes])

@@ -26,7 +26,7 @@ Shape = tuple[Extent, ...]
 
 
 def is_shape(value: object) -> bool:
-    """Whether `value` is one shape (a flat tuple or list of extents), not a structure of shapes.
+    """Whether `value` is one shape (flat, of extents that are not negative), not several.
 
     >>> is_shape((None, 28, 28, 1)), is_shape([(None, 4), (None, 4)])
     (True, False)
@@ -34,7 +34,7 @@ def is_shape(value: object) -> bool:
     if not isinstance(value, (tuple, list)):
         return False
     for item in value:  # noqa: SIM110 - a loop: this runs several times for every call of a model
-        if item is not None and type(item) is not int:  # a bool is no extent
+        if item is not None and (type(item) is not int or item < 0):  # a bool is no extent
             return False
     return True
 
@@ -121,6 +121,8 @@ def broadcast(shapes: Sequence[Shape]) -> Shape | None:
 
 def compatible(one: Shape, other: Shape) -> bool:
     """Whether two shapes can be the same: equal rank, and equal wherever both are known."""
+    if one == other:  # by far the most often
+        return True
     return len(one) == len(other) and all(
         a is None or b is None or a == b for a, b in zip(one, other, strict=True)
     )

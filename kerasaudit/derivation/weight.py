@@ -31,7 +31,7 @@ class Axis:
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.extent, bool) or not isinstance(self.extent, int) or self.extent < 0:
+        if type(self.extent) is not int or self.extent < 0:  # a bool is no extent
             raise RuleError(
                 f"axis {self.symbol!r}: extent must be a non-negative integer, "
                 f"received {self.extent!r}"
@@ -101,23 +101,19 @@ class Weight:
         trainable: bool = True,
         dtype: str | None = None,
     ) -> None:
-        self._set(
-            name,
-            axes,
-            () if unit is None else (unit,) if isinstance(unit, str) else tuple(unit),
-            trainable,
-            dtype,
-        )
-        if not all(isinstance(axis, (Axis, Dimension)) for axis in axes):
-            raise RuleError(f"weight {name!r}: expected axes, received {axes!r}")
-        if self.unit:
+        units = () if unit is None else (unit,) if isinstance(unit, str) else tuple(unit)
+        self._set(name, axes, units, trainable, dtype)
+        for axis in axes:
+            if not isinstance(axis, (Axis, Dimension)):
+                raise RuleError(f"weight {name!r}: expected axes, received {axes!r}")
+        if units:
             symbols = [axis.symbol for axis in self.axes]
-            missing = [symbol for symbol in self.unit if symbol not in symbols]
-            if missing:
-                raise RuleError(
-                    f"weight {name!r}: the unit axis must be one of its axes "
-                    f"({', '.join(symbols) or 'none'}), received {missing}"
-                )
+            for symbol in units:
+                if symbol not in symbols:
+                    raise RuleError(
+                        f"weight {name!r}: the unit axis must be one of its axes "
+                        f"({', '.join(symbols) or 'none'}), received {symbol!r}"
+                    )
 
     def _set(
         self,

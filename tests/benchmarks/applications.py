@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import inspect
 import json
 import os
@@ -41,7 +40,6 @@ def run() -> bool:
         keras.utils.clear_session()
         built = seconds(partial(build_and_count, function))
         text = _config(function, keras)
-        gc.collect()
         derived = statistics.median(seconds(partial(derive_and_count, text)) for _ in range(3))
         ratios.append(built / derived)
         built_total += built

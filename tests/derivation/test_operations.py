@@ -93,10 +93,8 @@ def test_operators_are_operations():
     y = keras.Input((1,))
     output = ops.relu((x * 0.5 + y) / 2 - 1)
     architecture = derive_architecture(json.loads(keras.Model([x, y], output).to_json()))
-    assert [call.class_name for call in architecture.calls] == [
-        *["InputLayer"] * 2,
-        *["Multiply", "Add", "TrueDivide", "Subtract", "Relu"],
-    ]
+    called = [c.class_name for c in architecture.calls if c.class_name != "InputLayer"]
+    assert called == ["Multiply", "Add", "TrueDivide", "Subtract", "Relu"]
     assert architecture.output_shapes == ((None, 7),)
 
 

@@ -7,6 +7,8 @@ which scatters instead of gathering); positions that padding adds count as any o
 
 from __future__ import annotations
 
+import functools
+
 from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.derivation.rule import Derivation, Window, rule
 from kerasaudit.derivation.shape import Extent, Shape, product, transposed_length, window_length
@@ -42,20 +44,24 @@ def convolution(layer: LayerConfig, x: Shape) -> Derivation:
     for name, count in (("input channels", channels), ("filters", filters)):
         if count % groups:
             layer.fail(f"groups must divide the {count} {name}, received {groups}")
-    kernel = Weight(
-        "kernel",
-        *_window_axes(window),
-        Axis("C_in" if groups == 1 else "C_in/g", channels // groups),
-        Axis("K", filters),
-        unit="K",
-    )
+    kernel, bias = _kernel_and_bias(window.size, channels, groups, filters)
     positions = _positions(layer, x, window)
     return Derivation(
-        weights=(kernel, *_bias(layer, Axis("K", filters))),
+        weights=(kernel, bias) if layer.boolean("use_bias", True) else (kernel,),
         output_shape=_assemble(layer, x, positions, filters),
         macs=product((*positions, kernel.count)),
         window=window,
     )
+
+
+@functools.lru_cache(maxsize=1024)  # a deep network repeats its blocks
+def _kernel_and_bias(
+    size: tuple[int, ...], channels: int, groups: int, filters: int
+) -> tuple[Weight, Weight]:
+    kernels = Axis("K", filters)
+    seen = Axis("C_in" if groups == 1 else "C_in/g", channels // groups)
+    kernel = Weight("kernel", *_window_axes(size), seen, kernels, unit="K")
+    return kernel, Weight("bias", kernels, unit="K")
 
 
 @rule(*_DEPTHWISE)
@@ -74,7 +80,9 @@ def depthwise_convolution(layer: LayerConfig, x: Shape) -> Derivation:
     window = _window(layer, rank)
     channels, multiplier = _channels(layer, x, rank), layer.integer("depth_multiplier", 1)
     channel_axis, multiplier_axis = Axis("C", channels), Axis("m", multiplier)
-    kernel = Weight("kernel", *_window_axes(window), channel_axis, multiplier_axis, unit=("C", "m"))
+    kernel = Weight(
+        "kernel", *_window_axes(window.size), channel_axis, multiplier_axis, unit=("C", "m")
+    )
     bias = Weight("bias", channel_axis * multiplier_axis, unit=("C", "m"))
     positions = _positions(layer, x, window)
     return Derivation(
@@ -103,7 +111,7 @@ def separable_convolution(layer: LayerConfig, x: Shape) -> Derivation:
     multiplier_axis = Axis("m", layer.integer("depth_multiplier", 1))
     depthwise = Weight(
         "depthwise_kernel",
-        *_window_axes(window),
+        *_window_axes(window.size),
         channel_axis,
         multiplier_axis,
         unit=("C", "m"),
@@ -145,7 +153,7 @@ def transposed_convolution(layer: LayerConfig, x: Shape) -> Derivation:
     output_padding = _output_padding(layer, window)
     kernel = Weight(
         "kernel",
-        *_window_axes(window),
+        *_window_axes(window.size),
         Axis("K", filters),
         Axis("C_in", _channels(layer, x, rank)),
         unit="K",
@@ -175,9 +183,8 @@ def _window(layer: LayerConfig, rank: int, *, causal: bool = False) -> Window:
     )
 
 
-def _window_axes(window: Window) -> tuple[Axis, ...]:
-    symbols = _WINDOW_SYMBOLS[len(window.size)]
-    return tuple(Axis(symbol, size) for symbol, size in zip(symbols, window.size, strict=True))
+def _window_axes(size: tuple[int, ...]) -> tuple[Axis, ...]:
+    return tuple(map(Axis, _WINDOW_SYMBOLS[len(size)], size))
 
 
 def _refuse_strides_with_dilation(layer: LayerConfig, window: Window) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from kerasaudit.derivation.layer import LayerConfig
@@ -22,17 +23,25 @@ def batch_normalization(layer: LayerConfig, x: Shape) -> Derivation:
     Limits:   the moving statistics count as parameters, as in Keras, and are never trainable.
     Source:   Ioffe & Szegedy 2015; Keras batch_normalization.py.
     """
-    channels = Axis("C", layer.extent(x, layer.axis("axis", -1, x)))
+    weights = _batch_weights(
+        layer.extent(x, layer.axis("axis", -1, x)),
+        layer.boolean("scale", True),
+        layer.boolean("center", True),
+        layer.boolean("renorm", False),
+    )
+    return Derivation(weights, output_shape=x, macs=0)
+
+
+@functools.lru_cache(maxsize=1024)  # a deep network has hundreds of these, of a few widths
+def _batch_weights(channels: int, scale: bool, center: bool, renorm: bool) -> tuple[Weight, ...]:
+    learnt = [name for name, kept in (("gamma", scale), ("beta", center)) if kept]
     statistics = ["moving_mean", "moving_variance"]
-    if layer.boolean("renorm", False):
+    if renorm:
         statistics += ["moving_stddev", "renorm_mean", "renorm_stddev"]
-    return Derivation(
-        weights=(
-            *_gamma_beta(layer, channels),
-            *(Weight(name, channels, unit="C", trainable=False) for name in statistics),
-        ),
-        output_shape=x,
-        macs=0,
+    axis = Axis("C", channels)
+    return (
+        *(Weight(name, axis, unit="C") for name in learnt),
+        *(Weight(name, axis, unit="C", trainable=False) for name in statistics),
     )
 
 

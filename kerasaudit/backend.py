@@ -34,7 +34,8 @@ def importing(what: str, beside: Path | None = None) -> Iterator[None]:
         sys.path.insert(0, str(beside))
     try:
         _start_keras_quietly()
-        yield
+        with contextlib.redirect_stdout(sys.stderr):  # what an import prints is no result
+            yield
     except KerasAuditError:
         raise
     except ModuleNotFoundError as error:

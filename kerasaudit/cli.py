@@ -93,6 +93,8 @@ def audit(
         from kerasaudit import report
         from kerasaudit.reconciliation.audit import audit_all
 
+        for path in paths:
+            report.check(path)  # before the work, not after it
         with _Progress() as progress:
             outcomes = audit_all(
                 targets,
@@ -153,6 +155,8 @@ def rules() -> None:
 
 def main() -> None:
     """The console script."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a pipe of another encoding
     command.main(prog_name="kerasaudit")
 
 
@@ -160,7 +164,7 @@ def main() -> None:
 
 
 class _one_line_errors:  # noqa: N801 - used as a function
-    """Turn an error of ours into its one line on stderr and exit code 2."""
+    """Turn an error into its one line on stderr and exit code 2."""
 
     def __init__(self, debug: bool) -> None:
         self.debug = debug
@@ -169,9 +173,16 @@ class _one_line_errors:  # noqa: N801 - used as a function
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, KerasAuditError) and not self.debug:
+        if error is None or self.debug or isinstance(error, (SystemExit, click.ClickException)):
+            return
+        if isinstance(error, KerasAuditError):
             _say(f"error: {error}")
-            sys.exit(INCOMPLETE)
+        elif isinstance(error, KeyboardInterrupt):
+            _say("error: interrupted, nothing is reported")
+        else:
+            described = one_line(f"{type(error).__name__}: {error}")
+            _say(f"error: kerasaudit itself failed, {described} (--debug shows where)")
+        sys.exit(INCOMPLETE)
 
 
 class _Progress:
@@ -265,7 +276,7 @@ def _parse_shape(text: str | None) -> Any:
     for part in filter(None, (part.strip() for part in plain.split(","))):
         if part.lower() in ("none", "null", "?"):
             extents.append(None)
-        elif part.isdigit():
+        elif part.isascii() and part.isdigit():
             extents.append(int(part))
         else:
             raise TargetError(

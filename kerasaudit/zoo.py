@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -75,7 +76,12 @@ class Claim:
         put(self, "subject", subject)
         put(self, "working", steps)
         put(self, "quantity", quantity)
-        put(self, "errata", dict(errata or {}))
+        if errata is not None and not isinstance(errata, Mapping):
+            raise ConfigError(
+                f"claim on {subject!r}: errata must map a step to its correction, "
+                f"received {errata!r}"
+            )
+        put(self, "errata", {str(step): str(right) for step, right in (errata or {}).items()})
         put(self, "source", source)
         if not steps:
             raise ConfigError(f"claim on {subject!r}: expected a working or a figure, got none")
@@ -140,14 +146,34 @@ def builder(
             function=function,
             name=name or function.__name__,
             source=source,
-            claims=tuple(claims),
-            exempt=dict(exempt or {}),
+            claims=checked_claims(claims),
+            exempt=checked_exemptions(exempt),
             input_shape=input_shape,
         )
         setattr(function, _MARK, entry)
         return function
 
     return mark
+
+
+def checked_claims(claims: object) -> tuple[Claim, ...]:
+    """The claims as a tuple; `ConfigError` for anything that is no claim."""
+    listed = tuple(claims) if isinstance(claims, Iterable) else (claims,)
+    for claim in listed:
+        if not isinstance(claim, Claim):
+            raise ConfigError(f"claims must be a list of kerasaudit.Claim, received {claim!r}")
+    return listed
+
+
+def checked_exemptions(exempt: object) -> dict[str, str]:
+    """The exemptions as a dict; `ConfigError` for one without a layer or without a reason."""
+    if exempt is not None and not isinstance(exempt, Mapping):
+        raise ConfigError(f"exempt must map a layer to the reason, received {exempt!r}")
+    for path, reason in (exempt or {}).items():
+        sound = isinstance(path, str) and isinstance(reason, str)
+        if not sound or not path.strip() or not reason.strip():
+            raise ConfigError(f"exempt {path!r}: expected a reason in words, received {reason!r}")
+    return dict(exempt or {})
 
 
 def as_builder(function: Callable[..., Any]) -> Builder:
@@ -189,7 +215,9 @@ def load_file(path: Path) -> ModuleType:
 def builders_in(path: Path) -> tuple[Builder, ...]:
     """The marked builders of a file, in the order in which they stand there."""
     module = load_file(path)
-    entries = (getattr(value, _MARK, None) for value in vars(module).values())
+    # Static, because a module may hold objects whose __getattr__ does anything.
+    values = list(vars(module).values())
+    entries = (inspect.getattr_static(value, _MARK, None) for value in values)
     found = {id(entry): entry for entry in entries if isinstance(entry, Builder)}
     # What a file imports from another one is that other file's.
     return tuple(b for b in found.values() if b.function.__module__ == module.__name__)
@@ -217,7 +245,10 @@ def builder_files(directory: Path) -> list[Path]:
     return sorted(
         path
         for path in directory.rglob("*.py")
-        if not any(part.startswith((".", "_")) for part in path.relative_to(directory).parts)
+        if not any(
+            part.startswith((".", "_")) or part == "site-packages"
+            for part in path.relative_to(directory).parts
+        )
     )
 
 

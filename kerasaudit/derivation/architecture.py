@@ -194,6 +194,13 @@ class _Frame:
     position: int = 0
 
     def outputs(self) -> tuple[Shape | None, ...]:
+        for tensor in self.graph.outputs:
+            given = self.values.get((tensor.layer, tensor.call), ())
+            if None not in given and tensor.output >= len(given):
+                raise ConfigError(
+                    f"{self.graph.model}: expected one of {len(given)} output(s) of "
+                    f"{tensor.layer!r}, received number {tensor.output}"
+                )
         return tuple(_pick(self.values, tensor) for tensor in self.graph.outputs)
 
 
@@ -346,7 +353,7 @@ class _Walk:
         except KerasAuditError as error:
             layer.note(_kind(error), error)
             return None
-        except Exception as error:  # noqa: BLE001 - a user's rule may raise anything; the audit goes on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's rule may raise anything; the audit goes on
             layer.note("rule", f"{layer.config}: its rule raised {type(error).__name__}: {error}")
             return None
         if layer.weights is None:

@@ -162,6 +162,15 @@ def _read_functional(model: LayerConfig) -> Graph:
             nodes.append(_read_node(layer, call, data))
     inputs, _ = _read_ends(model, layers, "input_layers")
     outputs, several = _read_ends(model, layers, "output_layers")
+    made = {node[:2] for node in nodes}
+    for tensor in outputs:
+        if tensor[:2] not in made:
+            model.fail(
+                f"output_layers must name calls that are made, received {tensor.layer!r}, "
+                f"call {tensor.call}"
+            )
+    if not outputs:
+        model.fail("output_layers must name at least one output, received none")
     return Graph(model, layers, _ordered(model, layers, nodes), inputs, outputs, several)
 
 
@@ -185,10 +194,9 @@ def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
     if not tensors:
         # Called as layer(inputs=x, mask=m): a mask is waited for, but it is no input.
         leaves = _leaves(layer, named["inputs"]) if "inputs" in named else others
-    elif not layer.is_operation:
-        return Node(layer.name, call, tuple(tensors), waits_for)
-    if not layer.is_operation:
-        leaves = [item for item in leaves if isinstance(item, Tensor)]
+    if not layer.is_operation and len(tensors) != len(leaves):
+        # A layer may take an array among its inputs; a number is an argument of another kind.
+        leaves = [item for item in leaves if isinstance(item, Tensor) or item.shape]
     return Node(layer.name, call, tuple(leaves), waits_for)
 
 

@@ -115,14 +115,16 @@ class LayerConfig:
 
     def integer(self, key: str, default: Any = _REQUIRED, minimum: int = 1) -> int:
         """An integer of at least `minimum` (a bool is none)."""
-        value = self.get(key, default)
+        value = self.config.get(key, default)
         if not _is_integer(value) or value < minimum:
             self._refuse(key, _integer_words(minimum), value)
         return int(value)
 
     def boolean(self, key: str, default: bool) -> bool:
-        """True or False."""
-        value = self.get(key, default)
+        """True or False; a null is false, as it is to Keras."""
+        value = self.config.get(key, default)
+        if value is None:
+            return False
         if not isinstance(value, bool):
             self.fail(f"{key} must be true or false, received {_short(value)}")
         return value

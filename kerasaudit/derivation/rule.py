@@ -242,6 +242,12 @@ def _check_result(layer: LayerConfig, entry: Rule, derivation: object) -> None:
             f"{layer}: its rule {entry.function.__qualname__} must return a Derivation, "
             f"received {type(derivation).__name__}"
         )
+    macs = derivation.macs
+    if macs is not None and (type(macs) is not int or macs < 0):
+        raise RuleError(
+            f"{layer}: its rule {entry.function.__qualname__} must return macs that are None or a "
+            f"non-negative integer, received {macs!r}"
+        )
     shape = derivation.output_shape
     several = isinstance(shape, tuple) and all(one is None or is_shape(one) for one in shape)
     if not (shape is None or is_shape(shape) or several):

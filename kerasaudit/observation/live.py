@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,9 +30,10 @@ def build(function: Callable[..., Any], name: str, arguments: Mapping[str, Any])
     with importing(f"building {name!r}"):
         import keras
     try:
-        with _fresh_layer_names():
+        # What a builder prints is no result: standard output is the report's.
+        with _fresh_layer_names(), contextlib.redirect_stdout(sys.stderr):
             model = function(**arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TargetError(
             f"{name}: the builder raised {type(error).__name__}: {error}{_place(error)}"
         ) from error
@@ -132,7 +134,8 @@ def _restore_repeated_layers(model: Any, config: dict[str, Any]) -> None:
     stack = [(model, config)]
     while stack:
         container, inner = stack.pop()
-        entries = {entry["config"].get("name"): entry for entry in inner["layers"]}
+        _name_entries(container, inner["layers"])
+        entries = {entry["name"]: entry for entry in inner["layers"] if "name" in entry}
         if isinstance(container, keras.Sequential):
             called = [layer.name for layer in container.layers]
             first = [entry for entry in inner["layers"] if entry["class_name"] == "InputLayer"]
@@ -141,8 +144,21 @@ def _restore_repeated_layers(model: Any, config: dict[str, Any]) -> None:
         stack += [
             (layer, entries[layer.name]["config"])
             for layer in container.layers
-            if _is_container(layer) and layer.name in entries
+            if _is_container(layer)
+            and layer.name in entries
+            and isinstance(entries[layer.name]["config"].get("layers"), list)
         ]
+
+
+def _name_entries(container: Any, entries: list[dict[str, Any]]) -> None:
+    """Put each layer's name beside its config: a config that Keras makes by itself may lack it."""
+    layers = list({id(layer): layer for layer in container._layers}.values())  # noqa: SLF001
+    same = [type(layer).__name__ for layer in layers] == [e["class_name"] for e in entries]
+    for position, entry in enumerate(entries):
+        inner = entry["config"].get("name") if isinstance(entry["config"], dict) else None
+        name = layers[position].name if same and inner is None else inner
+        if isinstance(name, str):
+            entry.setdefault("name", name)
 
 
 def _is_container(layer: Any) -> bool:

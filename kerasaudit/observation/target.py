@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kerasaudit import zoo
 from kerasaudit.backend import importing
@@ -96,6 +96,8 @@ def _from_builder(entry: Builder, target: str, arguments: Mapping[str, Any]) -> 
 def _resolve_name(target: str, arguments: Mapping[str, Any]) -> Iterator[Subject]:
     file, separator, name = target.partition("::")
     path = Path(file)
+    if not file.strip() or not _can_be_a_path(path):
+        raise TargetError(f"expected the name of a target, received {target!r}")
     if target.startswith("zoo:"):
         yield from _resolve_zoo(target, arguments)
     elif separator:
@@ -113,6 +115,14 @@ def _resolve_name(target: str, arguments: Mapping[str, Any]) -> Iterator[Subject
             f"{target}: no such file or folder (a target is a folder, file.py, file.py::builder, "
             "package.module:callable, a config .json, zoo: or zoo:NAME)"
         )
+
+
+def _can_be_a_path(path: Path) -> bool:
+    try:
+        path.exists()
+    except (OSError, ValueError):  # longer than any file's name, or with a NUL in it
+        return False
+    return True
 
 
 def _resolve_zoo(target: str, arguments: Mapping[str, Any]) -> Iterator[Subject]:
@@ -206,6 +216,11 @@ def _builders_of_file(path: Path, arguments: Mapping[str, Any]) -> Iterator[Subj
         yield _from_builder(entry, f"{path.as_posix()}::{entry.name}", arguments)
 
 
+def _is_function(value: object) -> bool:
+    """Whether it can be a builder: callable, and neither a class nor a model itself."""
+    return callable(value) and not isinstance(value, type) and not live.is_live_model(value)
+
+
 def _builder_of_file(path: Path, name: str) -> Builder:
     if not path.is_file():
         raise TargetError(f"{path}: no such file")
@@ -214,10 +229,10 @@ def _builder_of_file(path: Path, name: str) -> Builder:
     if name in marked:
         return marked[name]
     function = getattr(module, name, None)
-    if not callable(function):
+    if not _is_function(function):
         have = ", ".join(marked) or "none"
         raise TargetError(f"{path}::{name}: no such builder in this file (it has: {have})")
-    return zoo.as_builder(function)
+    return zoo.as_builder(cast("Callable[..., Any]", function))
 
 
 def _imported(target: str) -> Builder:
@@ -226,6 +241,6 @@ def _imported(target: str) -> Builder:
         value: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
             value = getattr(value, part, None)
-    if not callable(value):
+    if not _is_function(value):
         raise TargetError(f"{target}: module {module_name!r} has no callable {attribute!r}")
     return zoo.as_builder(value)

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from kerasaudit.derivation.architecture import Architecture, derive_architecture
-from kerasaudit.errors import KerasAuditError, NothingFoundError, TargetError
+from kerasaudit.errors import KerasAuditError, NothingFoundError, TargetError, one_line
 from kerasaudit.observation.target import Subject, resolve
 from kerasaudit.reconciliation.claims import judge
 from kerasaudit.reconciliation.reconcile import reconcile
 from kerasaudit.reconciliation.result import Audit, Failure, Finding
 from kerasaudit.version import __version__
-from kerasaudit.zoo import Claim
+from kerasaudit.zoo import Claim, checked_claims, checked_exemptions
 
 __all__ = ["audit", "audit_all"]
 
@@ -57,9 +57,8 @@ def audit(
         )
     subject = subjects[0]
     if claims is not None:
-        subject = replace(subject, claims=tuple(claims))
-    if exempt:
-        subject = replace(subject, exempt={**subject.exempt, **exempt})
+        subject = replace(subject, claims=checked_claims(claims))
+    subject = replace(subject, exempt={**subject.exempt, **checked_exemptions(exempt)})
     return audit_subject(subject, input_shape)
 
 
@@ -83,11 +82,15 @@ def audit_all(
             yield entry
             continue
         started(entry.name, done, len(entries))
-        subject = replace(entry, exempt={**entry.exempt, **(exempt or {})})
+        subject = replace(entry, exempt={**entry.exempt, **checked_exemptions(exempt)})
         try:
             yield audit_subject(subject, input_shape)
         except KerasAuditError as error:
             yield _failure(subject.target, error)
+        except Exception as error:  # noqa: BLE001 - a fault of ours takes no other model with it
+            described = one_line(f"{type(error).__name__}: {error}")
+            message = f"{subject.target}: kerasaudit itself failed, {described}"
+            yield Failure(subject.target, message, error=error)
 
 
 def _entries(target: object, arguments: Mapping[str, Any] | None) -> Iterator[Subject | Failure]:

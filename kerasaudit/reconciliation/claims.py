@@ -119,11 +119,20 @@ def _judge_step(claim: Claim, step: str, findings: list[Finding]) -> tuple[StepR
         return StepRow(step, "ok", str(terms[0])), terms[-1]
     # A lone figure holds by itself; whether it is a slip is for the truth to say.
     holds = len(terms) > 1 and _equal(terms)
-    if holds or not _equal(corrected) or correction == step:
-        fault = f"{step} is right" if holds else f"its correction {correction} is false"
+    if holds or not _equal(corrected) or not _corrects(step, correction):
+        fault = f"{step} is right" if holds else f"{correction} does not correct {step}"
         message = f"claim on {claim.subject!r}: an erratum is declared, but {fault}"
         findings.append(finding("KA203", claim.subject, message))
     return StepRow(step, "erratum", str(corrected[0]), correction), corrected[-1]
+
+
+def _corrects(step: str, correction: str) -> bool:
+    """Whether a correction keeps a side of the step as it is written, and changes another."""
+    written, right = ([part.strip() for part in text.split("=")] for text in (step, correction))
+    kept = [one == other for one, other in zip(written, right, strict=False)]
+    if len(written) == 1:
+        return written != right
+    return len(written) == len(right) and any(kept) and not all(kept)
 
 
 def _equal(terms: tuple[Figure, ...]) -> bool:
@@ -146,6 +155,9 @@ def _judge_shape(
         if len(claim.working) > 1:
             raise WorkingError(f"a shape is one step, received {len(claim.working)}")
         extents = shape_of(correction or step)
+        if correction is not None and shape_of(step) == extents:
+            message = f"claim on {claim.subject!r}: {correction} does not correct {step}"
+            findings.append(finding("KA203", claim.subject, message))
     except WorkingError as error:
         findings.append(finding("KA206", claim.subject, f"claim on {claim.subject!r}: {error}"))
         return (StepRow(step, "unreadable", None, correction),), None
@@ -162,7 +174,7 @@ def _truth(
     totals: Totals,
     output_shapes: tuple[Shape | None, ...],
 ) -> _Truth | None:
-    row = rows.get(claim.subject)
+    row = rows.get(claim.subject) if claim.subject != TOTAL else None
     if row is None and claim.subject != TOTAL:
         return None
     holder = row if row is not None else totals

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kerasaudit.errors import one_line
 from kerasaudit.reconciliation.result import Finding
 
 __all__ = ["KINDS", "Kind", "finding"]
@@ -233,4 +234,4 @@ KINDS: dict[str, Kind] = {kind.code: kind for kind in _ALL}
 
 def finding(code: str, path: str, message: str, **figures: object) -> Finding:
     """A finding of a documented kind."""
-    return Finding(code, path, message, KINDS[code].incomplete, **figures)  # type: ignore[arg-type]
+    return Finding(code, path, one_line(message, 1000), KINDS[code].incomplete, **figures)  # type: ignore[arg-type]

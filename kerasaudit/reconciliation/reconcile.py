@@ -136,7 +136,7 @@ class _Reconciliation:
         observed: ObservedLayer | None,
         findings: list[Finding],
     ) -> tuple[str, str | None]:
-        waiver = next((pattern for pattern in self.exempt if fnmatchcase(path, pattern)), None)
+        waiver = next((p for p in self.exempt if p == path or fnmatchcase(path, p)), None)
         if waiver is not None and findings:
             self.applied.add(waiver)
             return "exempt", self.exempt[waiver]
@@ -259,6 +259,9 @@ class _Reconciliation:
     def check_totals(self) -> None:
         """Sum the rows, and hold the sum against the model's own total."""
         rows, reported = self.result.rows, self.observation.params
+        if not rows:
+            message = "the model has no layers: there is nothing to audit"
+            self.result.findings.append(finding("KA111", "total", message))
         observed_anything = self.observation.layers is not None and self.observation.built
         observed = sum(row.observed or 0 for row in rows) if observed_anything else None
         derivable = [row for row in rows if row.derived is not None]

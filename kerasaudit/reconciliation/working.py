@@ -39,7 +39,7 @@ class Figure:
 
     def __str__(self) -> str:
         if self.unit:
-            return self.text or f"about {float(self.value):,.0f}"
+            return self.text
         if self.value.denominator == 1:
             return f"{self.value.numerator:,}"
         return f"{float(self.value):,.6g}"
@@ -67,6 +67,8 @@ def _term(term: str, step: str) -> Figure:
 
     def keep(match: re.Match[str]) -> str:
         figures.append(_number(*match.groups()))
+        if figures[-1].unit and not figures[-1].value:
+            raise WorkingError(f"{step!r}: a figure that is rounded to 0 says nothing")
         return f" _{len(figures) - 1} "
 
     if "_" in term:
@@ -100,17 +102,18 @@ def _value(node: ast.expr, figures: list[Figure], step: str) -> Figure:
     if not isinstance(node, ast.BinOp):
         raise WorkingError(f"{step!r}: expected numbers joined by + - × /")
     left, right = _value(node.left, figures, step), _value(node.right, figures, step)
+    if left.unit or right.unit:
+        raise WorkingError(f"{step!r}: a rounded number must stand alone")
     if isinstance(node.op, ast.Add):
-        return Figure(left.value + right.value, max(left.unit, right.unit))
+        return Figure(left.value + right.value)
     if isinstance(node.op, ast.Sub):
-        return Figure(left.value - right.value, max(left.unit, right.unit))
+        return Figure(left.value - right.value)
     if isinstance(node.op, ast.Mult):
-        unit = left.unit * abs(right.value) + right.unit * abs(left.value)
-        return Figure(left.value * right.value, unit)
+        return Figure(left.value * right.value)
     if isinstance(node.op, ast.Div):
         if not right.value:
             raise WorkingError(f"{step!r}: division by zero")
-        return Figure(left.value / right.value, left.unit / abs(right.value))
+        return Figure(left.value / right.value)
     raise WorkingError(f"{step!r}: expected + - × /, received {type(node.op).__name__}")
 
 
@@ -124,6 +127,6 @@ def shape_of(working: str) -> tuple[int, ...]:
     (26, 26, 32)
     """
     parts = re.split(r"[×x*·]", working)
-    if not all(part.strip().isdigit() for part in parts):
+    if not all(re.fullmatch(r"\s*[0-9]+\s*", part) for part in parts):
         raise WorkingError(f"{working!r}: expected extents joined by ×, such as '26 × 26 × 32'")
     return tuple(int(part) for part in parts)

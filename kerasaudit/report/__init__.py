@@ -22,7 +22,7 @@ from types import MappingProxyType, ModuleType
 from kerasaudit.errors import TargetError
 from kerasaudit.reconciliation.result import Audit, Failure
 
-__all__ = ["formats", "render", "save"]
+__all__ = ["check", "formats", "render", "save"]
 
 # A name out of a JSON file may hold half a surrogate pair, which no file and no terminal takes.
 _ESCAPED = "backslashreplace"
@@ -89,10 +89,20 @@ def save(results: Sequence[Audit | Failure], path: str | Path) -> None:
     kerasaudit.errors.TargetError: report.xls: no report has the suffix '.xls'; known are .csv, .html, .json, .md, .parquet
     """  # noqa: E501
     path_as_given = os.fspath(path)
-    if path_as_given.endswith(("/", os.sep)) or os.path.isdir(path_as_given):  # noqa: PTH112
+    if _is_folder(path_as_given):
         _save_folder(results, Path(path_as_given))
         return
     _write(Path(path), _content(results, _format_of(Path(path))))
+
+
+def check(path: str | Path) -> None:
+    """Raise `TargetError` if no report can have the suffix of `path`; a folder takes any."""
+    if not _is_folder(os.fspath(path)):
+        _format_of(Path(path))
+
+
+def _is_folder(path: str) -> bool:
+    return path.endswith(("/", os.sep)) or os.path.isdir(path)  # noqa: PTH112
 
 
 def _format_of(path: Path) -> str:

@@ -62,6 +62,9 @@ def test_steps(step, values):
         "1;2",
         "1\n+1 # x",
         "9" * 600,
+        "0M",
+        "18K + 900",
+        "2 × 9.2K",
     ],
 )
 def test_what_is_not_arithmetic_is_refused_in_one_line(step):
@@ -84,7 +87,8 @@ def test_any_expression_has_the_value_that_fractions_give(a, b, c, d):
 @given(st.integers(0, 10**12), st.sampled_from([("K", 3), ("M", 6), ("G", 9), ("B", 9)]))
 def test_a_rounded_figure_stands_for_what_rounds_to_it_and_for_nothing_else(value, scale):
     letter, power = scale
-    tenths = round(Fraction(value, 10 ** (power - 1)))
+    tenths = max(round(Fraction(value, 10 ** (power - 1))), 1)
+    value = max(value, 10 ** (power - 1))
     (figure,) = evaluate(f"{tenths // 10}.{tenths % 10}{letter}")
     assert figure.agrees_with(value)
     assert not figure.agrees_with(value + 10 ** (power - 1) + 1)
@@ -129,4 +133,3 @@ def test_any_text_is_read_or_refused(text):
 
 def test_a_rounded_figure_is_shown_as_it_is_written():
     assert [str(figure) for figure in evaluate("25.6M = 25,636,712")] == ["25.6M", "25,636,712"]
-    assert str(evaluate("1.5K + 1")[0]) == "about 1,501"

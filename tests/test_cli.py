@@ -298,3 +298,38 @@ def test_progress_is_a_bar_on_a_terminal_and_nothing_elsewhere(folder, monkeypat
     assert process.returncode == 2
     assert "0/2" in shown or "1/2" in shown
     assert b"1/2" not in process.stdout
+
+
+def test_what_a_builder_prints_is_no_result(folder):
+    (folder / "loud.py").write_text(
+        "import keras\nprint('noise')\n\ndef net():\n    print('more')\n"
+        "    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-m", "kerasaudit", "audit", "loud.py::net", "--format", "json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert json.loads(process.stdout)["audits"][0]["totals"]["params"] == 4 * 2 + 2
+    assert "more" in process.stderr
+
+
+def test_a_report_that_cannot_be_is_refused_before_the_work(folder, monkeypatch):
+    import kerasaudit.reconciliation.audit as module
+
+    monkeypatch.setattr(module, "audit_all", lambda *a, **k: pytest.fail("audited first"))
+    assert invoke("audit", "good.json", "--save", "x.pdf").exit_code == 2
+
+
+def test_a_fault_of_ours_is_one_line_and_never_looks_like_a_finding(folder, monkeypatch):
+    import kerasaudit.reconciliation.audit as module
+
+    def fail(*arguments):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(module, "reconcile", fail)
+    result = invoke("audit", "good.json", "bad.json")
+    assert result.exit_code == 2
+    assert result.stderr.count("kerasaudit itself failed, KeyError") == 2
+    assert "Traceback" not in result.output

@@ -36,6 +36,14 @@ BUILDERS = """
     def returns_none():
         return None
 
+    def exits():
+        raise SystemExit(0)
+
+    class Strange:
+        def __getattr__(self, name):
+            raise ImportError(name)
+
+    strange = Strange()
     number = 3
 """
 CONFIG = {
@@ -138,6 +146,10 @@ def test_a_file_is_imported_once(project):
         ("nets/first.py::missing", "it has: tiny, renamed"),
         ("nets/first.py::number", "no such builder"),
         ("nets/first.py::raises", "the builder raised RuntimeError: no way (first.py, line"),
+        ("nets/first.py::exits", "the builder raised SystemExit: 0"),
+        ("nets/first.py::Strange", "no such builder"),
+        ("x" * 300, "expected the name of a target"),
+        ("keras:Model", "has no callable 'Model'"),
         ("nets/first.py::returns_none", "must return a Keras model, received NoneType"),
         ("nets/first.py::needs", "missing 1 required positional argument: 'units'"),
         ("nets/notes.json", "expected the config of a Keras model"),
@@ -167,6 +179,11 @@ def test_what_names_nothing_gets_one_clear_line(project, target, words):
     assert words in failure.message
     assert "\n" not in failure.message
     assert target.split("::")[0] in failure.message or target in failure.target
+
+
+def test_the_empty_name_names_nothing(project):
+    (failure,) = ka.audit_all([""])
+    assert failure.message == "expected the name of a target, received ''"
 
 
 def test_one_bad_target_takes_no_other_with_it(project):

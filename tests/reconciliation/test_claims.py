@@ -146,3 +146,44 @@ def test_a_malformed_claim_is_refused_where_it_is_written(arguments):
     working = arguments.pop("working")
     with pytest.raises(ka.ConfigError, match="claim on 'conv'"):
         Claim("conv", *working, **arguments)
+
+
+@pytest.mark.parametrize("correction", ["65 × 3 × 3 = 585", "1 = 1", "567", "64 × 3 × 3 = 567"])
+def test_a_correction_must_correct_the_step_it_speaks_of(correction):
+    claim = Claim(
+        "conv_1",
+        "64 × 3 × 3 = 567",
+        "576 × 32 = 18432",
+        "18432 + 64 = 18496",
+        errata={"64 × 3 × 3 = 567": correction},
+    )
+    audit, codes = judged(claim)
+    assert "KA203" in codes
+    assert not audit.ok
+
+
+@pytest.mark.parametrize("correction", ["11 × 11 × 64", "11 x 11 x 64"])
+def test_an_erratum_on_a_right_shape_is_a_finding(correction):
+    claim = Claim(
+        "conv_1", "11 × 11 × 64", quantity="output_shape", errata={"11 × 11 × 64": correction}
+    )
+    assert "KA203" in judged(claim)[1]
+
+
+@pytest.mark.parametrize("figure", ["0M", "18K + 900", "5M - 5M + 99"])
+def test_rounding_confirms_nothing_by_accident(figure):
+    assert "KA206" in judged(Claim("conv_1", figure))[1]
+
+
+def test_claims_of_another_kind_are_refused():
+    for claims in ("x", 3, [("conv", "320")]):
+        with pytest.raises(ka.ConfigError, match=r"list of kerasaudit\.Claim"):
+            ka.audit(CONFIG, claims=claims)
+
+
+def test_total_is_always_the_model():
+    layers = [*CONFIG["config"]["layers"][:3]]
+    named = {**CONFIG["config"]["layers"][3]}
+    named["config"] = {**named["config"], "name": "total"}
+    config = {**CONFIG, "config": {**CONFIG["config"], "layers": [*layers, named]}}
+    assert judged(Claim("total", str(TOTAL)), config=config)[1] == []

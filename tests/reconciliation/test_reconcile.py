@@ -400,3 +400,101 @@ def test_the_audited_model_is_left_as_it_was(keras):
     ka.audit(model)
     assert model.to_json() == json_before
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_model_without_layers_is_not_clean():
+    config = {"class_name": "Sequential", "config": {"name": "empty", "layers": []}}
+    audit = ka.audit(config)
+    assert codes(audit) == ["KA111"]
+    assert audit.totals.params is None
+
+
+def test_a_layer_without_get_config_keeps_its_name_and_takes_no_other_with_it(keras):
+    class Plain(keras.layers.Layer):
+        def __init__(self, width=3, **kwargs):
+            super().__init__(**kwargs)
+            self.width = width
+
+        def call(self, x):
+            return x
+
+    model = keras.Sequential([keras.Input((4,)), Plain(3), keras.layers.Dense(2, name="out")])
+    audit = ka.audit(model)
+    assert codes(audit) == ["KA108"]
+    assert row(audit, "out").status == "ok"
+
+
+def test_a_nested_model_that_hides_its_graph_is_not_clean_and_no_crash(keras):
+    class Hidden(keras.Model):
+        def __init__(self, **kwargs):
+            a = keras.Input((4,))
+            super().__init__(a, keras.layers.Dense(4)(a), **kwargs)
+
+        def get_config(self):
+            return {"name": self.name}
+
+    model = keras.Sequential([keras.Input((4,)), Hidden(name="hidden"), keras.layers.Dense(2)])
+    audit = ka.audit(model)
+    assert audit.status == "incomplete"
+    assert audit.totals.observed == audit.totals.reported
+
+
+def test_a_constant_among_a_layer_s_inputs_counts_as_one(keras):
+    a = keras.Input((4,))
+    joined = keras.layers.Concatenate()([a, keras.ops.ones((1, 4))])
+    audit = ka.audit(keras.Model(a, keras.layers.Dense(3, name="out")(joined)))
+    assert row(audit, "out").derived == 8 * 3 + 3
+    assert audit.ok
+
+
+def test_null_flags_are_false_as_they_are_to_keras():
+    config = {
+        "class_name": "Sequential",
+        "config": {
+            "name": "net",
+            "layers": [
+                {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 4]}},
+                {"class_name": "Dense", "config": {"name": "a", "units": 2, "use_bias": None}},
+                {"class_name": "BatchNormalization", "config": {"name": "b", "scale": None}},
+            ],
+        },
+    }
+    assert [layer.derived for layer in ka.audit(config).layers] == [0, 4 * 2, 3 * 2]
+
+
+@pytest.mark.parametrize("reason", ["", " ", None, 5])
+def test_a_waiver_needs_a_reason(keras, reason):
+    with pytest.raises(ka.ConfigError, match="expected a reason in words"):
+        ka.audit(small(keras), exempt={"out": reason})
+
+
+@pytest.mark.parametrize("macs", ["x", -5, 1.5, True])
+def test_a_rule_that_returns_no_count_of_macs_is_a_finding(keras, macs):
+    name = f"reconcile_test>Macs{macs!r}"
+
+    @ka.rule(name)
+    def odd(layer, x):
+        return ka.Derivation(output_shape=x, macs=macs)
+
+    entry = {"class_name": f"Macs{macs!r}", "registered_name": name, "module": "m"}
+    config = {
+        "class_name": "Sequential",
+        "config": {
+            "name": "net",
+            "layers": [
+                {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 4]}},
+                {**entry, "config": {"name": "odd"}},
+            ],
+        },
+    }
+    assert codes(ka.audit(config)) == ["KA109"]
+
+
+@pytest.mark.parametrize("end", [["a", 0, 7], ["a", 9, 0]])
+def test_an_output_that_does_not_exist_is_refused(keras, end):
+    x = keras.Input((3,), name="x")
+    config = json.loads(keras.Model(x, keras.layers.Dense(2, name="a")(x)).to_json())
+    for ends in (end, []):
+        config["config"]["output_layers"] = ends
+        with pytest.raises(ka.ConfigError, match="output"):
+            ka.audit(config)

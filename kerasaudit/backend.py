@@ -43,7 +43,7 @@ def importing(what: str, beside: Path | None = None) -> Iterator[None]:
         if missing in _BACKENDS:
             raise BackendMissingError(
                 f"{what} needs Keras 3 with a backend, but {missing!r} is not installed: "
-                "pip install 'kerasaudit[tensorflow]' (or [jax], [torch])"
+                "pip install 'kerasaudit[tensorflow]' (or [jax], [torch]); KERAS_BACKEND picks it"
             ) from error
         raise TargetError(f"{what} cannot be imported: {error}") from error
     except (Exception, SystemExit) as error:

@@ -132,7 +132,7 @@ def builder(
         source: where the model is documented: a citation with its table or section.
         claims: the source's figures.
         exempt: layers that are waived, `{path or pattern: reason}`.
-        input_shape: the shape to derive with, for a model that declares none.
+        input_shape: the shape to derive with, for a model whose input leaves extents open.
         name: the builder's name, if it is not the function's.
 
     >>> @builder(source="a lecture", claims=[Claim("dense", "4 × 2 + 2 = 10")])

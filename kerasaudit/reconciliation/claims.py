@@ -112,9 +112,7 @@ def _judge_step(claim: Claim, step: str, findings: list[Finding]) -> tuple[StepR
     if correction is None:
         if not _equal(terms):
             message = f"claim on {claim.subject!r}: {step} is false, {_sides(step, terms)}"
-            findings.append(
-                finding("KA202", claim.subject, message, expected=str(terms[0]), observed=step)
-            )
+            findings.append(finding("KA202", claim.subject, message, expected=str(terms[0])))
             return StepRow(step, "false", str(terms[0])), terms[-1]
         return StepRow(step, "ok", str(terms[0])), terms[-1]
     # A lone figure holds by itself; whether it is a slip is for the truth to say.
@@ -211,7 +209,6 @@ def _against_truth(claim: Claim, claimed: Any, truth: _Truth) -> Finding | None:
             claim.subject,
             f"{what} claimed as {_words(claimed)}, {side} {_words(value)}{working}",
             expected=_words(value),
-            observed=_words(claimed),
             difference=int(claimed.value) - value if whole else None,
         )
     lone = claim.errata.get(claim.working[-1])

@@ -52,8 +52,8 @@ class Node(NamedTuple):
 class Graph:
     """The layers of one model in config order, and its calls in an order that can be executed.
 
-    `shapeless`: a Sequential model that declares no input shape. `sequential` inputs are not
-    bound to an InputLayer: `inputs` then names the entry itself.
+    The input of a Sequential model is bound to no InputLayer: `inputs` then names the entry itself,
+    and `declared_input` is the shape that the config gives it, if any.
     """
 
     model: LayerConfig

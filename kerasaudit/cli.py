@@ -89,7 +89,7 @@ def audit(
       a glob                    'configs/*.json'
       zoo:  zoo:lenet5          the bundled documented models
     """
-    with _one_line_errors(debug):
+    with _OneLineErrors(debug):
         from kerasaudit import report
         from kerasaudit.reconciliation.audit import audit_all
 
@@ -116,7 +116,7 @@ def audit(
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def explain(name: str, debug: bool) -> None:
     """Print the documentation of a rule (Conv2D) or of a finding (KA101)."""
-    with _one_line_errors(debug):
+    with _OneLineErrors(debug):
         import difflib
 
         from kerasaudit.derivation.rule import registered_rules
@@ -163,7 +163,7 @@ def main() -> None:
 # -- what the commands share -------------------------------------------------------------------
 
 
-class _one_line_errors:  # noqa: N801 - used as a function
+class _OneLineErrors:
     """Turn an error into its one line on stderr and exit code 2."""
 
     def __init__(self, debug: bool) -> None:
@@ -243,10 +243,12 @@ def _failures(results: list[Audit | Failure]) -> list[Failure]:
 
 
 def _exit_code(results: list[Audit | Failure]) -> int:
+    from kerasaudit.reconciliation.result import Failure
+
     failures = _failures(results)
     if len(failures) == len(results):
         return NOTHING if all(failure.nothing for failure in failures) else INCOMPLETE
-    statuses = {result.status for result in results if result not in failures}  # type: ignore[union-attr]
+    statuses = {result.status for result in results if not isinstance(result, Failure)}
     if failures or "incomplete" in statuses:
         return INCOMPLETE
     return FINDINGS if "findings" in statuses else CLEAN

@@ -113,11 +113,11 @@ def _config(model: Any) -> tuple[dict[str, Any] | None, str | None]:
 
     try:
         inner = model.get_config()
+        serialised = saving.serialize_keras_object(inner)
     except Exception as error:  # noqa: BLE001 - a user's layer may raise anything
         return None, one_line(f"get_config() raised {type(error).__name__}: {error}", 300)
     if not isinstance(inner.get("layers"), (list, tuple)):
         return None, f"{type(model).__name__} is a subclassed model: its config holds no graph"
-    serialised = saving.serialize_keras_object(inner)
     _restore_repeated_layers(model, serialised)
     return {
         "module": type(model).__module__,

@@ -108,10 +108,11 @@ class _Reconciliation:
         derivation = layer.derivation if layer else None
         complete = derived is not None
         held = observed is not None and observed.weights is not None
+        held_class = observed.class_name if observed else ""
         self.result.rows.append(
             LayerRow(
                 path=path,
-                class_name=layer.config.class_name if layer else observed.class_name,  # type: ignore[union-attr]
+                class_name=layer.config.class_name if layer else held_class,
                 status=status,
                 formula=(derivation.formula or None) if derivation else None,
                 working=(derivation.working or None) if derivation else None,
@@ -249,6 +250,11 @@ class _Reconciliation:
     def _check_outputs(self) -> None:
         recorded = self.observation.output_shapes
         derived = self.architecture.output_shapes if self.architecture else ()
+        if derived and recorded is not None and len(derived) != len(recorded):
+            message = f"{len(derived)} output(s) in the config, {len(recorded)} of the model"
+            self.result.findings.append(
+                finding("KA112", "total", message, expected=str(derived), observed=str(recorded))
+            )
         for number, (one, other) in enumerate(zip(derived, recorded or (), strict=False)):
             if one is not None and not compatible(one, other):
                 message = f"output {number}: the derived shape is {one}, the model's is {other}"
@@ -263,21 +269,23 @@ class _Reconciliation:
             message = "the model has no layers: there is nothing to audit"
             self.result.findings.append(finding("KA111", "total", message))
         observed_anything = self.observation.layers is not None and self.observation.built
-        observed = sum(row.observed or 0 for row in rows) if observed_anything else None
+        held = sum(row.observed or 0 for row in rows) if observed_anything else None
+        # What an unbuilt layer will hold is not known, so neither is the whole; it is not 0.
+        unbuilt = any(layer.weights is None for layer in (self.observation.layers or {}).values())
+        observed = None if unbuilt else held
         derivable = [row for row in rows if row.derived is not None]
         partly = sum(row.derived or 0 for row in derivable)
         whole = bool(rows) and len(derivable) == len(rows)
         derived = partly if whole else None
-        if reported is not None and observed is not None and reported != observed:
+        if reported is not None and held is not None and reported != held:
             self.result.findings.append(
                 finding(
                     "KA107",
                     "total",
-                    f"the model's count_params() says {reported:,}, its rows add up to "
-                    f"{observed:,}",
-                    expected=str(observed),
+                    f"the model's count_params() says {reported:,}, its rows add up to {held:,}",
+                    expected=str(held),
                     observed=str(reported),
-                    difference=reported - observed,
+                    difference=reported - held,
                 )
             )
         parted = [(row.trainable, row.non_trainable) for row in rows]

@@ -498,3 +498,32 @@ def test_an_output_that_does_not_exist_is_refused(keras, end):
         config["config"]["output_layers"] = ends
         with pytest.raises(ka.ConfigError, match="output"):
             ka.audit(config)
+
+
+def test_a_layer_that_is_never_called_leaves_the_observed_total_unknown(keras):
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.used = keras.layers.Dense(3, name="used")
+            self.unused = keras.layers.Dense(7, name="unused")
+
+        def call(self, x):
+            return self.used(x)
+
+    model = Net()
+    model(keras.Input((2,)))
+    audit = ka.audit(model)
+    assert row(audit, "used").observed == 2 * 3 + 3
+    assert row(audit, "unused").observed is None
+    assert audit.totals.observed is None  # Keras itself counts 9
+    assert audit.totals.params is None
+    assert audit.totals.reported == 9
+    assert "KA107" not in codes(audit)
+
+
+def test_another_number_of_outputs_is_a_finding(keras):
+    observation = live.observe(small(keras))
+    shapes = (*observation.output_shapes, (None, 3))
+    changed = replace(observation, output_shapes=shapes)
+    audit = audit_subject(Subject("t", "t", lambda: changed))
+    assert codes(audit) == ["KA112"]

@@ -61,7 +61,6 @@ class Graph:
     nodes: tuple[Node, ...]
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    several_outputs: bool
     declared_input: Shape | None = None
 
     @property
@@ -129,7 +128,6 @@ def _read_sequential(model: LayerConfig) -> Graph:
         nodes=tuple(nodes),
         inputs=(Tensor(_ENTRY, 0, 0),),
         outputs=(current,),
-        several_outputs=False,
         declared_input=_sequential_input(model, layers),
     )
 
@@ -160,8 +158,8 @@ def _read_functional(model: LayerConfig) -> Graph:
             nodes.append(Node(layer.name, 0, (), ()))
         for call, data in enumerate(inbound):
             nodes.append(_read_node(layer, call, data))
-    inputs, _ = _read_ends(model, layers, "input_layers")
-    outputs, several = _read_ends(model, layers, "output_layers")
+    inputs = _read_ends(model, layers, "input_layers")
+    outputs = _read_ends(model, layers, "output_layers")
     made = {node[:2] for node in nodes}
     for tensor in outputs:
         if tensor[:2] not in made:
@@ -171,7 +169,7 @@ def _read_functional(model: LayerConfig) -> Graph:
             )
     if not outputs:
         model.fail("output_layers must name at least one output, received none")
-    return Graph(model, layers, _ordered(model, layers, nodes), inputs, outputs, several)
+    return Graph(model, layers, _ordered(model, layers, nodes), inputs, outputs)
 
 
 def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
@@ -239,11 +237,10 @@ def _is_index(value: Any) -> bool:
 
 def _read_ends(
     model: LayerConfig, layers: Mapping[str, LayerConfig], key: str
-) -> tuple[tuple[Tensor, ...], bool]:
+) -> tuple[Tensor, ...]:
     """The model's inputs or outputs: a tensor, or lists and dicts of them, in Keras's order."""
     found: list[Tensor] = []
     stack: list[tuple[str | None, Any]] = [(None, model.config.get(key))]
-    single = is_single_tensor(model.config.get(key))
     while stack:
         name, item = stack.pop()
         if is_single_tensor(item):
@@ -261,7 +258,7 @@ def _read_ends(
             stack.extend((str(k), item[k]) for k in sorted(item, key=str, reverse=True))
         else:
             model.fail(f"{key} must hold [layer, call, output], received {item!r}")
-    return tuple(found), not single
+    return tuple(found)
 
 
 def is_single_tensor(item: Any) -> bool:

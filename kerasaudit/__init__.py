@@ -31,8 +31,9 @@ if TYPE_CHECKING:
         TargetError,
         UnsupportedError,
     )
+    from kerasaudit.finding import Finding
     from kerasaudit.reconciliation.audit import audit, audit_all
-    from kerasaudit.reconciliation.result import Audit, Failure, Finding
+    from kerasaudit.reconciliation.result import Audit, Failure
     from kerasaudit.zoo import Claim, builder
 
 __all__ = [
@@ -76,8 +77,9 @@ _HOMES = {
         "TargetError",
         "UnsupportedError",
     ),
+    "kerasaudit.finding": ("Finding",),
     "kerasaudit.reconciliation.audit": ("audit", "audit_all"),
-    "kerasaudit.reconciliation.result": ("Audit", "Failure", "Finding"),
+    "kerasaudit.reconciliation.result": ("Audit", "Failure"),
     "kerasaudit.zoo": ("Claim", "builder"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -6,13 +6,29 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from kerasaudit.backend import importing
 from kerasaudit.errors import TargetError, one_line
 from kerasaudit.observation.observed import Observation, ObservedLayer, ObservedWeight
 
-__all__ = ["build", "is_live_model", "observe"]
+__all__ = ["LEFTOVER", "HeldLayer", "build", "held_layers", "is_live_model", "observe"]
+
+
+LEFTOVER = "(model)"  # the path under which weights of the model itself are listed
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLayer:
+    """A layer of a live model by its path, with its variables by their names within it.
+
+    `layer` is `None` for what the model itself holds outside every layer.
+    """
+
+    path: str
+    layer: Any
+    variables: tuple[tuple[str, Any], ...]
 
 
 def is_live_model(value: object) -> bool:
@@ -180,6 +196,22 @@ def _leaves(model: Any) -> Iterator[tuple[str, Any]]:
         elif path not in seen:
             seen.add(path)
             yield path, layer
+
+
+def held_layers(model: Any) -> Iterator[HeldLayer]:
+    """Every layer that holds weights, in order, and last what the model holds by itself.
+
+    A variable that several layers hold is given once, under the first.
+    """
+    seen: set[int] = set()
+    for path, layer in _leaves(model):
+        own = tuple((name, v) for name, v in _named_weights(layer) if id(v) not in seen)
+        seen.update(id(variable) for _, variable in own)
+        if own:
+            yield HeldLayer(path, layer, own)
+    left = tuple((v.path, v) for v in model.weights if id(v) not in seen)
+    if left:
+        yield HeldLayer(LEFTOVER, None, left)
 
 
 def _observe_layer(path: str, layer: Any, trainable: set[int]) -> ObservedLayer:

@@ -8,10 +8,11 @@ from typing import Any
 
 from kerasaudit.derivation.architecture import Architecture, derive_architecture
 from kerasaudit.errors import KerasAuditError, NothingFoundError, TargetError, one_line
+from kerasaudit.finding import Finding
 from kerasaudit.observation.target import Subject, resolve
 from kerasaudit.reconciliation.claims import judge
 from kerasaudit.reconciliation.reconcile import reconcile
-from kerasaudit.reconciliation.result import Audit, Failure, Finding
+from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.version import __version__
 from kerasaudit.zoo import Claim, checked_claims, checked_exemptions
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from kerasaudit.derivation.shape import Shape, is_shape
 from kerasaudit.errors import WorkingError
+from kerasaudit.finding import Finding
 from kerasaudit.reconciliation.findings import finding
-from kerasaudit.reconciliation.result import ClaimRow, Finding, LayerRow, StepRow, Totals
+from kerasaudit.reconciliation.result import ClaimRow, LayerRow, StepRow, Totals
 from kerasaudit.reconciliation.working import Figure, evaluate, shape_of
 from kerasaudit.zoo import TOTAL, Claim
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from kerasaudit.derivation.architecture import Layer
 from kerasaudit.derivation.weight import Weight
+from kerasaudit.finding import Finding
 from kerasaudit.observation.observed import ObservedLayer, ObservedWeight
+from kerasaudit.pairing import pair_by_name
 from kerasaudit.reconciliation.causes import likely_cause
 from kerasaudit.reconciliation.findings import finding
-from kerasaudit.reconciliation.result import Finding
 
 __all__ = ["Pair", "compare", "pairs", "size_of"]
 
@@ -27,25 +28,9 @@ class Pair:
 def pairs(
     derived: tuple[Weight, ...] | None, observed: tuple[ObservedWeight, ...] | None
 ) -> Iterator[Pair]:
-    """Each derived weight with the observed one of its name, else with the next one in order.
-
-    Keras gives some variables no name of their own ("variable_3"), but always a place.
-    """
-    ours, theirs = list(derived or ()), list(observed or ())
-    names = {weight.name: weight for weight in theirs}
-    matched = {weight.name: names[weight.name] for weight in ours if weight.name in names}
-    rest = [weight for weight in theirs if weight.name not in matched]
-    unmatched = sum(weight.name not in matched for weight in ours)
-    by_place = iter(rest if unmatched == len(rest) else ())
-    used = set()
-    for weight in ours:
-        found = matched.get(weight.name) or next(by_place, None)
-        if found is not None:
-            used.add(found.identity)
-        yield Pair(weight, found)
-    for other in theirs:
-        if other.identity not in used:
-            yield Pair(None, other)
+    """Each derived weight with the observed one of its name, else with the next one in order."""
+    for ours, theirs in pair_by_name(derived or (), observed or ()):
+        yield Pair(ours, theirs)
 
 
 def compare(layer: Layer, observed: ObservedLayer, paired: list[Pair]) -> Iterator[Finding]:

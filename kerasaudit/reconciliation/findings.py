@@ -6,37 +6,10 @@ given to anything else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kerasaudit.errors import one_line
-from kerasaudit.reconciliation.result import Finding
+from kerasaudit.finding import Finding, Kind
 
-__all__ = ["KINDS", "Kind", "finding"]
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A finding's meaning: what it says, why it matters, an example, and what to do.
-
-    `incomplete`: it says that something could not be audited; the audit is then not whole.
-    """
-
-    code: str
-    title: str
-    what: str
-    why: str
-    example: str
-    remedy: str
-    incomplete: bool = False
-
-    @property
-    def documentation(self) -> str:
-        """The whole entry as text."""
-        effect = "The audit is incomplete." if self.incomplete else "The audit is not clean."
-        return (
-            f"{self.code}: {self.title}\n\n{self.what} {effect}\n\n"
-            f"Why:      {self.why}\nExample:  {self.example}\nRemedy:   {self.remedy}"
-        )
+__all__ = ["KINDS", "every_kind", "finding"]
 
 
 _ALL = (

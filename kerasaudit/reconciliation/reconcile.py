@@ -9,13 +9,14 @@ from fnmatch import fnmatchcase
 from kerasaudit.derivation.architecture import Architecture, Layer
 from kerasaudit.derivation.shape import compatible
 from kerasaudit.derivation.weight import Weight
+from kerasaudit.finding import Finding
+from kerasaudit.observation.live import LEFTOVER
 from kerasaudit.observation.observed import Observation, ObservedLayer
 from kerasaudit.reconciliation.compare import Pair, compare, pairs, size_of
 from kerasaudit.reconciliation.findings import finding
 from kerasaudit.reconciliation.result import (
     AxisRow,
     CallRow,
-    Finding,
     LayerRow,
     Totals,
     WeightRow,
@@ -32,7 +33,6 @@ _CODES = {
     "not called": "KA111",
     "declared": "KA112",
 }
-LEFTOVER = "(model)"
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasaudit.derivation.shape import Shape
 from kerasaudit.errors import AuditError
+from kerasaudit.finding import Finding
 
 if TYPE_CHECKING:
     import pandas
@@ -20,7 +21,6 @@ __all__ = [
     "CallRow",
     "ClaimRow",
     "Failure",
-    "Finding",
     "LayerRow",
     "StepRow",
     "Totals",
@@ -29,26 +29,6 @@ __all__ = [
 
 # Reports render results; results know no report. This one name is how a result asks for them.
 _REPORTS = "kerasaudit.report"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing wrong.
-
-    `code` is stable (`kerasaudit explain KA101`); `incomplete` says that something could not be
-    audited, rather than that it was audited and is wrong. Figures are `None` where there are none.
-    """
-
-    code: str
-    path: str
-    message: str
-    incomplete: bool
-    formula: str | None = None
-    working: str | None = None
-    expected: str | None = None
-    observed: str | None = None
-    difference: int | None = None
-    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

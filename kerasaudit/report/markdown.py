@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, Finding, LayerRow, StepRow
+from kerasaudit.finding import Finding
+from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, LayerRow, StepRow
 from kerasaudit.report import wording
 from kerasaudit.report.wording import MARKS, STATUS_WORDS, count, partition, printable, shape
 

@@ -9,7 +9,8 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, Finding, LayerRow, StepRow
+from kerasaudit.finding import Finding
+from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, LayerRow, StepRow
 from kerasaudit.report import wording
 from kerasaudit.report.wording import MARKS, STATUS_WORDS, count, partition, printable, shape
 

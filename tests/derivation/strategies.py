@@ -332,6 +332,11 @@ STRATEGIES = {
         on_any_rank({"units": INTEGERS}, {"use_bias": st.booleans()}, low=1),
         MANY,
     ),
+    "Embedding": (
+        LAYERS,
+        on_any_rank({"input_dim": INTEGERS, "output_dim": INTEGERS}, {"mask_zero": st.booleans()}),
+        SOME,
+    ),
     **{f"Conv{rank}D": (LAYERS, convolutions(rank), MANY) for rank in (1, 2, 3)},
     **{
         f"Conv{rank}DTranspose": (LAYERS, transposed_convolutions(rank), MANY)

@@ -14,12 +14,13 @@ from typing import Any
 
 from kerasaudit.derivation.architecture import Architecture, derive_architecture
 from kerasaudit.errors import KerasAuditError
+from kerasaudit.finding import Finding
 from kerasaudit.observation.observed import Observation, ObservedWeight
 from kerasaudit.observation.target import Subject, resolve
 from kerasaudit.reconciliation.audit import audit_subject
 from kerasaudit.reconciliation.claims import judge
 from kerasaudit.reconciliation.reconcile import reconcile
-from kerasaudit.reconciliation.result import Audit, Finding
+from kerasaudit.reconciliation.result import Audit
 from kerasaudit.zoo import Claim
 
 # The config values that shape a weight or the map that a layer with weights puts out. (A pool's

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import kerasaudit as ka
-from kerasaudit.reconciliation.result import Audit, Finding
+from kerasaudit.finding import Finding
+from kerasaudit.reconciliation.result import Audit
 
 
 def layer(class_name: str, **config: Any) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import json
 from dataclasses import fields, replace
 
 from kerasaudit import report
-from kerasaudit.reconciliation.result import Audit, Failure, Finding, LayerRow, WeightRow
+from kerasaudit.finding import Finding
+from kerasaudit.reconciliation.result import Audit, Failure, LayerRow, WeightRow
 
 
 def load(*results):

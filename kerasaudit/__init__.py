@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kerasaudit.version import __version__
 
 if TYPE_CHECKING:
-    from kerasaudit import zoo
+    from kerasaudit import gradients, zoo
     from kerasaudit.derivation.layer import LayerConfig
     from kerasaudit.derivation.rule import Derivation, Window, derive, rule
     from kerasaudit.derivation.weight import Axis, Weight
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
         UnsupportedError,
     )
     from kerasaudit.finding import Finding
+    from kerasaudit.gradients.diagnosis import GradientFinding
+    from kerasaudit.gradients.recorder import GradientRecorder
+    from kerasaudit.gradients.run import Run, open_run
+    from kerasaudit.gradients.tape import RecordingTape
     from kerasaudit.reconciliation.audit import audit, audit_all
     from kerasaudit.reconciliation.result import Audit, Failure
     from kerasaudit.zoo import Claim, builder
@@ -46,9 +50,13 @@ __all__ = [
     "Derivation",
     "Failure",
     "Finding",
+    "GradientFinding",
+    "GradientRecorder",
     "KerasAuditError",
     "LayerConfig",
+    "RecordingTape",
     "RuleError",
+    "Run",
     "ShapeError",
     "TargetError",
     "UnsupportedError",
@@ -59,6 +67,8 @@ __all__ = [
     "audit_all",
     "builder",
     "derive",
+    "gradients",
+    "open_run",
     "rule",
     "zoo",
 ]
@@ -78,6 +88,10 @@ _HOMES = {
         "UnsupportedError",
     ),
     "kerasaudit.finding": ("Finding",),
+    "kerasaudit.gradients.diagnosis": ("GradientFinding",),
+    "kerasaudit.gradients.recorder": ("GradientRecorder",),
+    "kerasaudit.gradients.run": ("Run", "open_run"),
+    "kerasaudit.gradients.tape": ("RecordingTape",),
     "kerasaudit.reconciliation.audit": ("audit", "audit_all"),
     "kerasaudit.reconciliation.result": ("Audit", "Failure"),
     "kerasaudit.zoo": ("Claim", "builder"),
@@ -86,8 +100,8 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "zoo":
-        return importlib.import_module("kerasaudit.zoo")
+    if name in ("gradients", "zoo"):
+        return importlib.import_module(f"kerasaudit.{name}")
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'kerasaudit' has no attribute {name!r}")

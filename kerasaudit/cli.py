@@ -120,15 +120,15 @@ def explain(name: str, debug: bool) -> None:
         import difflib
 
         from kerasaudit.derivation.rule import registered_rules
-        from kerasaudit.reconciliation.findings import KINDS
+        from kerasaudit.reconciliation.findings import every_kind
 
-        rules = registered_rules()
-        if name.upper() in KINDS:
-            click.echo(KINDS[name.upper()].documentation)
+        rules, kinds = registered_rules(), every_kind()
+        if name.upper() in kinds:
+            click.echo(kinds[name.upper()].documentation)
         elif name in rules:
             click.echo(f"{name}\n\n{rules[name].documentation}")
         else:
-            near = difflib.get_close_matches(name, [*rules, *KINDS], n=3)
+            near = difflib.get_close_matches(name, [*rules, *kinds], n=3)
             hint = f"; did you mean {', '.join(near)}?" if near else ""
             raise TargetError(f"{name}: no rule and no finding has that name{hint}")
 

@@ -208,3 +208,10 @@ KINDS: dict[str, Kind] = {kind.code: kind for kind in _ALL}
 def finding(code: str, path: str, message: str, **figures: object) -> Finding:
     """A finding of a documented kind."""
     return Finding(code, path, one_line(message, 1000), KINDS[code].incomplete, **figures)  # type: ignore[arg-type]
+
+
+def every_kind() -> dict[str, Kind]:
+    """Every kind of finding that there is, by code: of counts, claims and gradients."""
+    from kerasaudit.gradients.diagnosis import KINDS as OF_GRADIENTS
+
+    return {**KINDS, **OF_GRADIENTS}

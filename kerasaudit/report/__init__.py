@@ -1,10 +1,14 @@
 """Renders results; one module a format; computes nothing.
 
-A format is a module of this package that declares `FORMAT` (its name), `SUFFIX` (of its files,
-`None` for a format that is not saved) and `render(results) -> str` (or `bytes`). Adding such a
-module adds the format; nothing else is edited. A format imports the library it needs where it
-renders, so that finding the formats costs nothing and asking for JSON loads neither Jinja nor
-rich nor pandas.
+A format is a module that declares `FORMAT` (its name), `SUFFIX` (of its files, `None` for a format
+that is not saved) and `render(results) -> str` (or `bytes`, or an iterator of pieces of text, where
+the whole may be large). Adding such a module adds the format; nothing else is edited. A format
+imports the library it needs where it renders, so that finding the formats costs nothing and asking
+for JSON loads neither Jinja nor rich nor pandas.
+
+There are two families of results: audits, whose formats are the modules of this package, and
+recorded runs of gradients, whose formats are those of `kerasaudit.report.gradients`. A report is of
+one family. Failures may stand in either.
 """
 
 from __future__ import annotations
@@ -14,12 +18,13 @@ import importlib
 import os
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 from types import MappingProxyType, ModuleType
 
 from kerasaudit.errors import TargetError
+from kerasaudit.gradients.summary import RunSummary
 from kerasaudit.reconciliation.result import Audit, Failure
 
 __all__ = ["check", "formats", "render", "save"]
@@ -27,62 +32,86 @@ __all__ = ["check", "formats", "render", "save"]
 # A name out of a JSON file may hold half a surrogate pair, which no file and no terminal takes.
 _ESCAPED = "backslashreplace"
 
-# What a folder of reports holds of each audit: to read, to process, to open as a sheet.
-_IN_FOLDER = ("html", "json", "csv")
+Result = Audit | RunSummary | Failure
+Content = str | bytes | Iterable[str]
+
+# The package of a family's formats.
+_FAMILIES: Mapping[type, str] = {Audit: __name__, RunSummary: f"{__name__}.gradients"}
+
+# What a folder of reports holds of each result: to read, to process, and of an audit to open as a
+# sheet, of a run (whose sheet may be gigabytes) to paste.
+_IN_FOLDER: Mapping[type, tuple[str, ...]] = {
+    Audit: ("html", "json", "csv"),
+    RunSummary: ("html", "json", "markdown"),
+}
 
 
 @functools.cache
-def formats() -> Mapping[str, ModuleType]:
-    """Every report format by name: the modules of this package that declare one.
+def formats(family: type = Audit) -> Mapping[str, ModuleType]:
+    """Every report format of a family, `Audit` or `RunSummary`, by name.
 
     >>> formats()["csv"].SUFFIX
     '.csv'
     """
+    package = importlib.import_module(_FAMILIES[family])
     found = {}
-    for entry in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{entry.name}")
+    for entry in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{entry.name}")
         if hasattr(module, "FORMAT"):
             found[module.FORMAT] = module
     return MappingProxyType(dict(sorted(found.items())))
 
 
-def render(results: Sequence[Audit | Failure], format: str) -> str:  # noqa: A002
-    """Render audits and failures as one report.
+def render(results: Sequence[Result], format: str) -> str:  # noqa: A002
+    """Render audits, or recorded runs, and failures as one report.
 
     Args:
-        results: what was audited, in the order in which it is to stand.
+        results: what was audited or recorded, in the order in which it is to stand.
         format: the name of a format.
 
     Raises:
         TargetError: there is no such format, or it is not text; the message names those there are.
+            Or there are results of two families.
     """
     content = _content(results, format)
     if isinstance(content, bytes):
         raise TargetError(f"{format} is not text and cannot be printed; save it to a file")
-    return content.encode(errors=_ESCAPED).decode()
+    text = content if isinstance(content, str) else "".join(content)
+    return text.encode(errors=_ESCAPED).decode()
 
 
-def _content(results: Sequence[Audit | Failure], format: str) -> str | bytes:  # noqa: A002
-    module = formats().get(format)
+def _content(results: Sequence[Result], format: str) -> Content:  # noqa: A002
+    known = formats(_family(results))
+    module = known.get(format)
     if module is None:
-        raise TargetError(f"no report format {format!r}; there are {', '.join(formats())}")
-    content: str | bytes = module.render([_placeless(result) for result in results])
+        raise TargetError(f"no report format {format!r}; there are {', '.join(known)}")
+    content: Content = module.render([_placeless(result) for result in results])
     return content
 
 
-def save(results: Sequence[Audit | Failure], path: str | Path) -> None:
+def _family(results: Sequence[Result]) -> type:
+    """What a report is of; of failures alone, or of nothing, it is one of audits."""
+    found = {type(result) for result in results} & set(_FAMILIES)
+    if len(found) > 1:
+        raise TargetError("a report is of audits or of recorded gradients, not of both")
+    return next(iter(found), Audit)
+
+
+def save(results: Sequence[Result], path: str | Path) -> None:
     r"""Write a report to a file whose suffix names the format, or to a folder.
 
     A file is replaced whole or left as it was. A folder (one that exists, or a path that ends
     with "/") receives for each audit `<group>/<name>.html`, `.json` and `.csv`, the group being
-    the stem of the file that the target names, and an `index.html` over all of them.
+    the stem of the file that the target names, for each run `<name>.html`, `.json` and `.md`, and
+    an `index.html` over all of them.
 
     Args:
-        results: what was audited.
+        results: what was audited or recorded.
         path: where to write.
 
     Raises:
-        TargetError: no format has that suffix, or the path cannot be written.
+        TargetError: no format has that suffix, the path cannot be written, or there are results of
+            two families.
 
     >>> save([], "report.xls")
     Traceback (most recent call last):
@@ -92,21 +121,24 @@ def save(results: Sequence[Audit | Failure], path: str | Path) -> None:
     if _is_folder(path_as_given):
         _save_folder(results, Path(path_as_given))
         return
-    _write(Path(path), _content(results, _format_of(Path(path))))
+    _write(Path(path), _content(results, _format_of(Path(path), _family(results))))
 
 
-def check(path: str | Path) -> None:
-    """Raise `TargetError` if no report can have the suffix of `path`; a folder takes any."""
+def check(path: str | Path, family: type = Audit) -> None:
+    """Raise `TargetError` if no report of a family can have the suffix of `path`.
+
+    A folder takes any.
+    """
     if not _is_folder(os.fspath(path)):
-        _format_of(Path(path))
+        _format_of(Path(path), family)
 
 
 def _is_folder(path: str) -> bool:
     return path.endswith(("/", os.sep)) or os.path.isdir(path)  # noqa: PTH112
 
 
-def _format_of(path: Path) -> str:
-    known = {module.SUFFIX: name for name, module in formats().items() if module.SUFFIX}
+def _format_of(path: Path, family: type) -> str:
+    known = {module.SUFFIX: name for name, module in formats(family).items() if module.SUFFIX}
     suffix = path.suffix.lower()
     if suffix not in known:
         names = ", ".join(sorted(known))
@@ -114,15 +146,15 @@ def _format_of(path: Path) -> str:
     return known[suffix]
 
 
-def _write(path: Path, content: str | bytes) -> None:
+def _write(path: Path, content: Content) -> None:
     """Write beside and rename, so that a failure leaves what was there."""
     target = Path(os.path.realpath(path))  # a link stays a link
     beside = target.with_name(f".{target.name[:100]}.{os.getpid()}.tmp")
     try:
         try:
-            data = content if isinstance(content, bytes) else content.encode(errors=_ESCAPED)
             with beside.open("xb") as stream:
-                stream.write(data)
+                for piece in [content] if isinstance(content, (str, bytes)) else content:
+                    stream.write(piece if isinstance(piece, bytes) else _encoded(piece))
             beside.replace(target)
         finally:
             beside.unlink(missing_ok=True)
@@ -130,20 +162,25 @@ def _write(path: Path, content: str | bytes) -> None:
         raise TargetError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
+def _encoded(text: str) -> bytes:
+    return text.encode(errors=_ESCAPED)
+
+
 # -- a folder of reports ------------------------------------------------------------------------
 
 
-def _save_folder(results: Sequence[Audit | Failure], folder: Path) -> None:
-    pages: list[tuple[Audit | Failure, str | None]] = []
+def _save_folder(results: Sequence[Result], folder: Path) -> None:
+    family = _family(results)
+    known = formats(family)
+    pages: list[tuple[Result, str | None]] = []
     for result, stem in zip(results, _stems(results), strict=True):
         if stem is None:
             pages.append((_placeless(result), None))
             continue
-        for name in _IN_FOLDER:
-            suffix = formats()[name].SUFFIX
-            _write(_inside(folder, f"{stem}{suffix}"), _content([result], name))
-        pages.append((_placeless(result), f"{stem}{formats()['html'].SUFFIX}"))
-    index = formats()["html"].index(pages)
+        for name in _IN_FOLDER[family]:
+            _write(_inside(folder, f"{stem}{known[name].SUFFIX}"), _content([result], name))
+        pages.append((_placeless(result), f"{stem}{known['html'].SUFFIX}"))
+    index = known["html"].index(pages)
     _write(_inside(folder, "index.html"), index)
 
 
@@ -160,14 +197,14 @@ def _inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _stems(results: Sequence[Audit | Failure]) -> Iterator[str | None]:
-    """`group/name` for each audit, no two alike even where a file system ignores case."""
+def _stems(results: Sequence[Result]) -> Iterator[str | None]:
+    """`group/name` for each result, no two alike even where a file system ignores case."""
     taken = {"index"}
     for result in results:
         if isinstance(result, Failure):
             yield None
             continue
-        group = _group(result.target)
+        group = _group(result.target) if isinstance(result, Audit) else None
         stem = first = f"{group}/{_sane(result.name)}" if group else _sane(result.name)
         number = 2
         while stem.casefold() in taken:
@@ -196,7 +233,7 @@ def _sane(name: str) -> str:
 # -- reproducible reports -----------------------------------------------------------------------
 
 
-def _placeless(result: Audit | Failure) -> Audit | Failure:
+def _placeless(result: Result) -> Result:
     """The result without an absolute path: a report must not depend on where it was made.
 
     A path inside the working directory is written relative to it, any other by its last part.

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from kerasaudit.reconciliation.result import Audit, Failure, LayerRow
 from kerasaudit.report.wording import printable
 
-__all__ = ["COLUMNS", "FORMAT", "SUFFIX", "render"]
+__all__ = ["COLUMNS", "FORMAT", "SUFFIX", "render", "text_cell"]
 
 FORMAT = "csv"
 SUFFIX = ".csv"
@@ -74,5 +74,13 @@ def _cell(value: object) -> str | int:
         return ""
     if isinstance(value, int):
         return value
-    text = str(value)
+    return text_cell(str(value))
+
+
+def text_cell(text: str) -> str:
+    """A text so that no spreadsheet takes it for a formula.
+
+    >>> text_cell("=1+1"), text_cell("conv2d")
+    ("'=1+1", 'conv2d')
+    """
     return printable(f"'{text}" if text.startswith(_FORMULA_STARTS) else text)

@@ -15,7 +15,7 @@ from typing import Any
 from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.report.wording import partition
 
-__all__ = ["FORMAT", "SCHEMA_VERSION", "SUFFIX", "render"]
+__all__ = ["FORMAT", "SCHEMA_VERSION", "SUFFIX", "dumps", "render"]
 
 FORMAT = "json"
 SUFFIX = ".json"
@@ -51,6 +51,11 @@ def render(results: Sequence[Audit | Failure]) -> str:
         "audits": [_plain(audit) for audit in audits],
         "errors": [{"target": failure.target, "message": failure.message} for failure in failures],
     }
+    return dumps(document)
+
+
+def dumps(document: Any) -> str:
+    """A document as strict JSON: a line for each row, an object deep down on one line."""
     return _text(document, 0) + "\n"
 
 

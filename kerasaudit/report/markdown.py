@@ -10,12 +10,12 @@ from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, LayerRow,
 from kerasaudit.report import wording
 from kerasaudit.report.wording import MARKS, STATUS_WORDS, count, partition, printable, shape
 
-__all__ = ["FORMAT", "SUFFIX", "render"]
+__all__ = ["FORMAT", "SUFFIX", "code", "prose", "render", "table"]
 
 FORMAT = "markdown"
 SUFFIX = ".md"
 
-# What Markdown or HTML would read as markup in prose. Names stand in code spans (`_code`).
+# What Markdown or HTML would read as markup in prose. Names stand in code spans (`code`).
 _MARKUP = str.maketrans(
     {
         "\\": "\\\\",
@@ -45,16 +45,16 @@ def render(results: Sequence[Audit | Failure]) -> str:
     audits, failures = partition(results)
     blocks = ["\n\n".join(_audit(audit)) for audit in audits]
     if failures:
-        lines = (f"- {_code(f.target)}: {_text(f.message)}" for f in failures)
+        lines = (f"- {code(f.target)}: {prose(f.message)}" for f in failures)
         blocks.append("## Not audited\n\n" + "\n".join(lines))
     return "\n\n".join(blocks) + "\n"
 
 
 def _audit(audit: Audit) -> Iterable[str]:
-    yield f"## {MARKS[audit.status]} {_code(audit.name)}"
-    about = [_code(audit.target), f"**{wording.status_line(audit)}**"]
+    yield f"## {MARKS[audit.status]} {code(audit.name)}"
+    about = [code(audit.target), f"**{wording.status_line(audit)}**"]
     if audit.source:
-        about.append(_text(audit.source))
+        about.append(prose(audit.source))
     yield " · ".join(about)
     if audit.findings:
         yield "### Findings"
@@ -62,15 +62,15 @@ def _audit(audit: Audit) -> Iterable[str]:
     yield _totals(audit)
     if audit.claims:
         yield f"### Claims: {wording.claims_tally(audit.claims)}"
-        yield _table("|claim|working|claimed|derived|observed|status|", map(_claim, audit.claims))
+        yield table("|claim|working|claimed|derived|observed|status|", map(_claim, audit.claims))
     yield "### Layers"
-    yield _table(
+    yield table(
         "|layer|class|working|derived|keras|MACs|output shape|status|",
         map(_layer, audit.layers),
         right=(3, 4, 5),
     )
     versions = ", ".join(f"{name} {value}" for name, value in sorted(audit.versions.items()))
-    yield f"<sub>{_text(versions)}</sub>"
+    yield f"<sub>{prose(versions)}</sub>"
 
 
 def _totals(audit: Audit) -> str:
@@ -84,53 +84,54 @@ def _totals(audit: Audit) -> str:
         ("MACs", count(totals.macs)),
         ("coverage", wording.coverage(audit)),
     ]
-    return _table("|total||", ([_text(name), value] for name, value in rows), right=(1,))
+    return table("|total||", ([prose(name), value] for name, value in rows), right=(1,))
 
 
 def _layer(layer: LayerRow) -> list[str]:
     working = wording.equation(layer)
     return [
-        _code(layer.path, cell=True),
-        _code(layer.class_name, cell=True),
-        working if working == wording.UNKNOWN or not working else _code(working, cell=True),
+        code(layer.path, cell=True),
+        code(layer.class_name, cell=True),
+        working if working == wording.UNKNOWN or not working else code(working, cell=True),
         count(layer.derived),
         "–" if layer.observed is None else count(layer.observed),
         count(layer.macs),
-        _text(shape(layer.output_shape)),
+        prose(shape(layer.output_shape)),
         f"{MARKS[layer.status]} {STATUS_WORDS[layer.status]}",
     ]
 
 
 def _claim(claim: ClaimRow) -> list[str]:
     return [
-        f"{_code(claim.subject, cell=True)} {wording.quantity(claim.quantity)}",
+        f"{code(claim.subject, cell=True)} {wording.quantity(claim.quantity)}",
         "<br>".join(map(_step, wording.steps_shown(claim))),
-        _text(claim.claimed or wording.UNKNOWN),
-        _text(claim.derived or wording.UNKNOWN),
-        _text(claim.observed or wording.UNKNOWN),
+        prose(claim.claimed or wording.UNKNOWN),
+        prose(claim.derived or wording.UNKNOWN),
+        prose(claim.observed or wording.UNKNOWN),
         f"{MARKS[claim.status]} {STATUS_WORDS[claim.status]}",
     ]
 
 
 def _step(step: StepRow) -> str:
     if step.status == "ok":
-        return f"{MARKS['ok']} {_text(step.text)}"
-    return f"{MARKS['false']} ~~{_text(step.text)}~~ {_text(wording.step_note(step))}"
+        return f"{MARKS['ok']} {prose(step.text)}"
+    return f"{MARKS['false']} ~~{prose(step.text)}~~ {prose(wording.step_note(step))}"
 
 
 def _finding(finding: Finding) -> str:
-    lines = [f"- **{finding.code}** {_text(finding.message)}"]
+    lines = [f"- **{finding.code}** {prose(finding.message)}"]
     if finding.working:
-        lines.append(f"  working: {_code(f'{finding.formula} = {finding.working}')}")
+        lines.append(f"  working: {code(f'{finding.formula} = {finding.working}')}")
     if finding.expected is not None or finding.observed is not None:
         sides = f"expected {finding.expected or '–'}, observed {finding.observed or '–'}"
-        lines.append(f"  {_text(sides)}")
+        lines.append(f"  {prose(sides)}")
     if finding.cause:
-        lines.append(f"  cause: {_text(finding.cause)}")
+        lines.append(f"  cause: {prose(finding.cause)}")
     return "  \n".join(lines)
 
 
-def _table(header: str, rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> str:
+def table(header: str, rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """A pipe table; `right` are the columns of figures."""
     columns = header.count("|") - 1
     rule = "|".join("--:" if number in right else "---" for number in range(columns))
     lines = [header, f"|{rule}|"]
@@ -138,16 +139,17 @@ def _table(header: str, rows: Iterable[Sequence[str]], right: Sequence[int] = ()
     return "\n".join(lines)
 
 
-def _text(value: object) -> str:
+def prose(value: object) -> str:
+    """A text in which nothing is markup."""
     return printable(value).translate(_MARKUP)
 
 
-def _code(value: object, *, cell: bool = False) -> str:
+def code(value: object, *, cell: bool = False) -> str:
     r"""A code span, in which nothing is markup: fenced by more backticks than it holds.
 
     In a table a pipe parts cells even inside code, unless it is escaped.
 
-    >>> print(_code("conv2d_1"), _code("a`b"), _code("a|b", cell=True))
+    >>> print(code("conv2d_1"), code("a`b"), code("a|b", cell=True))
     `conv2d_1` `` a`b `` `a\|b`
     """
     text = printable(value)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, TextIO
 from kerasaudit.finding import Finding
 from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, LayerRow, StepRow
 from kerasaudit.report import wording
+from kerasaudit.report.console import STYLES, WIDTH, indented, mark, marked, plain, styled
+from kerasaudit.report.console import write as write_to
 from kerasaudit.report.wording import MARKS, STATUS_WORDS, count, partition, printable, shape
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
     from rich.text import Text
 
 __all__ = ["FORMAT", "SUFFIX", "render", "write"]
@@ -23,29 +25,8 @@ __all__ = ["FORMAT", "SUFFIX", "render", "write"]
 FORMAT = "terminal"
 SUFFIX = None
 
-_WIDTH = 80
 _NAME = 24  # so much of a name is not broken for the columns beside it
 _FEW = 3  # so many audits are shown layer by layer; of more, a line each
-
-_STYLES = {
-    "ok": "green",
-    "findings": "bold red",
-    "mismatch": "bold red",
-    "wrong": "bold red",
-    "false": "bold red",
-    "failed": "bold red",
-    "erratum": "bold yellow",
-    "incomplete": "bold yellow",
-    "unsupported": "bold yellow",
-    "unbuilt": "bold yellow",
-    "unjudged": "bold yellow",
-    "unreadable": "bold yellow",
-    "exempt": "dim",
-}
-# For a stream that cannot carry these characters: "?" in place of "✓" would say another thing.
-_PLAIN = str.maketrans(
-    {"✓": "+", "✗": "x", "·": "*", "×": "x", "−": "-", "–": "-", "─": "-", "→": ">", "…": "~"}
-)
 
 
 def render(results: Sequence[Audit | Failure]) -> str:
@@ -57,7 +38,7 @@ def render(results: Sequence[Audit | Failure]) -> str:
     0 models audited, 1 could not be
     """
     stream = io.StringIO()
-    write(results, stream, width=_WIDTH, color=False)
+    write(results, stream, width=WIDTH, color=False)
     return stream.getvalue()
 
 
@@ -81,35 +62,12 @@ def write(
         reasons: whether to say why a target could not be audited (the command line says so on
             standard error), or only which.
     """
-    from rich.console import Console
-
-    buffer = io.StringIO()
-    is_terminal = stream.isatty() if color is None else color
-    if width is None:
-        width = Console(file=stream).width if stream.isatty() else _WIDTH
-    console = Console(
-        file=buffer,
-        width=max(width, 40),
-        force_terminal=is_terminal,
-        no_color=False if color else None,
-        color_system="standard" if color else "auto",
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
+    write_to(
+        stream,
+        lambda console: _print(console, results, layers, reasons),
+        width=width,
+        color=color,
     )
-    _print(console, results, layers, reasons)
-    lines = (line.rstrip() for line in buffer.getvalue().splitlines())
-    stream.write(_encodable("".join(f"{line}\n" for line in lines), stream))
-
-
-def _encodable(text: str, stream: TextIO) -> str:
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
-    return text
 
 
 def _print(
@@ -126,7 +84,7 @@ def _print(
         message = failure.message if reasons else "not audited"
         told = message.startswith(failure.target)  # most messages begin with what they speak of
         line = message if told else f"{failure.target}: {message}"
-        console.print(_marked("failed", line), soft_wrap=False)
+        console.print(marked("failed", line), soft_wrap=False)
     if len(results) != 1 or failures:
         if failures:
             console.print()
@@ -163,7 +121,7 @@ def _print_summary(console: Console, audits: Sequence[Audit]) -> None:
     table.add_column("claims", overflow="fold")
     for audit in audits:
         table.add_row(
-            _mark(audit.status),
+            mark(audit.status),
             printable(audit.name),
             count(audit.totals.params),
             count(audit.totals.macs),
@@ -175,7 +133,7 @@ def _print_summary(console: Console, audits: Sequence[Audit]) -> None:
     for audit in audits:
         claims = [claim for claim in audit.claims if claim.status != "ok"]
         if claims or audit.findings:
-            console.print(_styled(printable(audit.name), "bold"))
+            console.print(styled(printable(audit.name), "bold"))
             _print_claims(console, claims)
             _print_findings(console, audit.findings)
 
@@ -184,22 +142,22 @@ def _print_summary(console: Console, audits: Sequence[Audit]) -> None:
 
 
 def _print_audit(console: Console, audit: Audit) -> None:
-    head = _styled(f"{printable(audit.name)}  ", "bold")
+    head = styled(f"{printable(audit.name)}  ", "bold")
     head.append(f"{printable(audit.class_name)}  ", "dim")
-    head.append(f"{MARKS[audit.status]} {wording.status_line(audit)}", _STYLES[audit.status])
+    head.append(f"{MARKS[audit.status]} {wording.status_line(audit)}", STYLES[audit.status])
     console.print(head)
     shapes = f"{wording.shapes(audit.input_shapes)} → {wording.shapes(audit.output_shapes)}"
     lines = [f"{printable(audit.target)}  {shapes}", printable(audit.source or "")]
     for line in filter(None, lines):
-        console.print(_indented(_styled(line, "dim"), 2))
+        console.print(indented(styled(line, "dim"), 2))
     console.print()
     _print_layers(console, audit.layers)
     _print_totals(console, audit)
     if audit.claims:
-        console.print(_styled(f"Claims: {wording.claims_tally(audit.claims)}", "bold"))
+        console.print(styled(f"Claims: {wording.claims_tally(audit.claims)}", "bold"))
         _print_claims(console, audit.claims)
     if audit.findings:
-        console.print(_styled(f"Findings: {len(audit.findings)}", "bold"))
+        console.print(styled(f"Findings: {len(audit.findings)}", "bold"))
         _print_findings(console, audit.findings)
 
 
@@ -221,8 +179,8 @@ def _print_totals(console: Console, audit: Audit) -> None:
     table.add_row("trainable", count(totals.trainable))
     table.add_row("non-trainable", count(totals.non_trainable))
     table.add_row("MACs", count(totals.macs))
-    console.print(_indented(table, 2))
-    console.print(_indented(_plain(f"coverage       {wording.coverage(audit)}"), 2))
+    console.print(indented(table, 2))
+    console.print(indented(plain(f"coverage       {wording.coverage(audit)}"), 2))
     console.print()
 
 
@@ -245,7 +203,7 @@ def _print_layers(console: Console, layers: Sequence[LayerRow]) -> None:
         for layer in apart:
             _print_block(console, layer)
     if rest:
-        console.print(_indented(_styled(rest, "dim"), 4))
+        console.print(indented(styled(rest, "dim"), 4))
     console.print()
 
 
@@ -253,15 +211,15 @@ _Column = Callable[[LayerRow], "Text"]
 
 
 def _layer_name(layer: LayerRow) -> Text:
-    return _styled(printable(layer.path), "bold")
+    return styled(printable(layer.path), "bold")
 
 
 def _layer_class(layer: LayerRow) -> Text:
-    return _styled(printable(layer.class_name), "cyan")
+    return styled(printable(layer.class_name), "cyan")
 
 
 def _working(layer: LayerRow) -> Text:
-    return _plain(printable(wording.equation(layer)))
+    return plain(printable(wording.equation(layer)))
 
 
 def _keras(layer: LayerRow) -> Text:
@@ -269,24 +227,24 @@ def _keras(layer: LayerRow) -> Text:
     sides = [("keras", layer.observed), ("file", layer.stored)]
     known = [f"{name} {value:,}" for name, value in sides if value is not None]
     if not known:
-        return _plain("")
+        return plain("")
     wrong = layer.status == "mismatch" and layer.observed != layer.derived
-    return _styled("  ".join(known), "bold red" if wrong else "green")
+    return styled("  ".join(known), "bold red" if wrong else "green")
 
 
 def _shape(layer: LayerRow) -> Text:
-    return _styled(shape(layer.output_shape), "dim")
+    return styled(shape(layer.output_shape), "dim")
 
 
 def _macs(layer: LayerRow) -> Text:
-    return _styled(f"{count(layer.macs)} MACs", "dim")
+    return styled(f"{count(layer.macs)} MACs", "dim")
 
 
 def _print_line(
     console: Console, layer: LayerRow, cells: Sequence[Text], widths: Sequence[int]
 ) -> None:
-    line = _plain("  ")
-    line.append_text(_mark(layer.status))
+    line = plain("  ")
+    line.append_text(mark(layer.status))
     line.append(" ")
     for number, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         space = " " * (width - cell.cell_len)
@@ -298,11 +256,11 @@ def _print_line(
 
 
 def _print_block(console: Console, layer: LayerRow) -> None:
-    left = _plain("  ")
-    left.append_text(_mark(layer.status)).append(" ")
+    left = plain("  ")
+    left.append_text(mark(layer.status)).append(" ")
     left.append_text(_layer_name(layer)).append("  ").append_text(_layer_class(layer))
     _print_spread(console, left, _shape(layer), 4)
-    _print_spread(console, _plain("    ").append_text(_working(layer)), _keras(layer), 4)
+    _print_spread(console, plain("    ").append_text(_working(layer)), _keras(layer), 4)
     _print_reason(console, layer)
 
 
@@ -316,14 +274,14 @@ def _print_spread(console: Console, left: Text, right: Text, indent: int) -> Non
     rest = left[indent:]
     lines = rest.wrap(console, console.width - indent)
     for number, line in enumerate(lines):
-        console.print((first if number == 0 else _plain(" " * indent)).append_text(line))
+        console.print((first if number == 0 else plain(" " * indent)).append_text(line))
     if right.plain:
-        console.print(_plain(" " * max(console.width - right.cell_len, indent)).append_text(right))
+        console.print(plain(" " * max(console.width - right.cell_len, indent)).append_text(right))
 
 
 def _print_reason(console: Console, layer: LayerRow) -> None:
     if layer.status == "exempt" and layer.reason:
-        console.print(_indented(_plain(f"exempt: {printable(layer.reason)}"), 4))
+        console.print(indented(plain(f"exempt: {printable(layer.reason)}"), 4))
 
 
 # -- claims and findings ------------------------------------------------------------------------
@@ -334,25 +292,25 @@ def _print_claims(console: Console, claims: Iterable[ClaimRow]) -> None:
     for claim in claims:
         printed = True
         sides = [("claimed", claim.claimed), ("derived", claim.derived), ("keras", claim.observed)]
-        line = _mark(claim.status).append(" ")
+        line = mark(claim.status).append(" ")
         line.append(printable(claim.subject), "bold")
         line.append(f"  {wording.quantity(claim.quantity)}: ")
         line.append(", ".join(f"{name} {value}" for name, value in sides if value is not None))
         if claim.status != "ok":
-            line.append(f"  {STATUS_WORDS[claim.status].upper()}", _STYLES[claim.status])
-        console.print(_indented(line, 2))
+            line.append(f"  {STATUS_WORDS[claim.status].upper()}", STYLES[claim.status])
+        console.print(indented(line, 2))
         for step in wording.steps_shown(claim):
-            console.print(_indented(_step(step), 6))
+            console.print(indented(_step(step), 6))
         if claim.status in ("wrong", "unjudged"):
-            console.print(_indented(_plain(printable(claim.message)), 6))
+            console.print(indented(plain(printable(claim.message)), 6))
     if printed:
         console.print()
 
 
 def _step(step: StepRow) -> Text:
     if step.status == "ok":
-        return _marked("ok", step.text)
-    line = _styled("✗ " if step.status != "unreadable" else "? ", _STYLES[step.status])
+        return marked("ok", step.text)
+    line = styled("✗ " if step.status != "unreadable" else "? ", STYLES[step.status])
     line.append(printable(step.text), "strike")
     return line.append(f"   {printable(wording.step_note(step))}", "bold")
 
@@ -361,8 +319,8 @@ def _print_findings(console: Console, findings: Iterable[Finding]) -> None:
     printed = False
     for finding in findings:
         printed = True
-        line = _styled(finding.code, "bold red").append(f" {printable(finding.message)}")
-        console.print(_indented(line, 2))
+        line = styled(finding.code, "bold red").append(f" {printable(finding.message)}")
+        console.print(indented(line, 2))
         working = f"{finding.formula} = {finding.working}" if finding.working else None
         difference = None if finding.difference is None else f"{finding.difference:+,}"
         sides = [
@@ -374,35 +332,6 @@ def _print_findings(console: Console, findings: Iterable[Finding]) -> None:
         ]
         for name, value in sides:
             if value is not None:
-                console.print(_indented(_plain(f"{name:<10}  {printable(value)}"), 8))
+                console.print(indented(plain(f"{name:<10}  {printable(value)}"), 8))
     if printed:
         console.print()
-
-
-# -- pieces ---------------------------------------------------------------------------------------
-
-
-def _plain(text: str) -> Text:
-    from rich.text import Text
-
-    return Text(text)
-
-
-def _styled(text: str, style: str) -> Text:
-    from rich.text import Text
-
-    return Text.assemble((text, style))
-
-
-def _mark(status: str) -> Text:
-    return _styled(MARKS[status], _STYLES[status])
-
-
-def _marked(status: str, text: str) -> Text:
-    return _mark(status).append(f" {printable(text)}")
-
-
-def _indented(content: RenderableType, columns: int) -> RenderableType:
-    from rich.padding import Padding
-
-    return Padding(content, (0, 0, 0, columns))

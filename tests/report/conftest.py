@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+from kerasaudit.gradients.summary import RunSummary
 from kerasaudit.reconciliation.result import Audit
 
 _SPEC = importlib.util.spec_from_file_location(
@@ -40,3 +41,26 @@ def hostile() -> Audit:
 def broken() -> Audit:
     audit: Audit = _AUDITS.broken()
     return audit
+
+
+def _runs() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "report_runs", Path(__file__).with_name("runs.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def runs() -> ModuleType:
+    return _runs()
+
+
+@pytest.fixture(scope="session")
+def trained(runs) -> RunSummary:
+    """A run of a small convolutional net with findings of two kinds."""
+    run: RunSummary = runs.digits()
+    return run

@@ -1,0 +1,68 @@
+"""One batch for one backward pass, its loss, and a model that is left as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Batch", "loss_function", "make_batch", "untouched"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as the backend's tensors: structures of them, or `None` without sample weights."""
+
+    x: Any
+    y: Any
+    sample_weight: Any | None
+
+
+def make_batch(x: Any, y: Any, sample_weight: Any) -> Batch:
+    """The batch as tensors of the backend."""
+    from keras import ops, tree
+
+    def tensors(structure: Any) -> Any:
+        return tree.map_structure(ops.convert_to_tensor, structure)
+
+    weights = None if sample_weight is None else tensors(sample_weight)
+    return Batch(tensors(x), tensors(y), weights)
+
+
+def loss_function(model: Any, loss: Any) -> Callable[[Batch, Any], Any]:
+    """The loss of a batch and its predictions, regularisers' and added losses included."""
+    from keras import ops
+    from keras.src.trainers.compile_utils import CompileLoss
+
+    if loss is None:
+        return lambda batch, predicted: model._compute_loss(  # noqa: SLF001 - as train_step does
+            x=batch.x,
+            y=batch.y,
+            y_pred=predicted,
+            sample_weight=batch.sample_weight,
+            training=True,
+        )
+    compiled = CompileLoss(loss)  # what compile makes of a name, a function, a list or a dict
+
+    def of_batch(batch: Batch, predicted: Any) -> Any:
+        total = compiled(batch.y, predicted, batch.sample_weight)
+        for term in model.losses:
+            total = ops.add(total, ops.sum(term))
+        return total
+
+    return of_batch
+
+
+@contextmanager
+def untouched(model: Any) -> Iterator[None]:
+    """Put back whatever a forward pass writes: statistics, seeds, metrics."""
+    from keras import ops
+
+    written = [*model.non_trainable_variables, *model.metrics_variables]
+    before = [ops.copy(variable.value) for variable in written]
+    try:
+        yield
+    finally:
+        for variable, value in zip(written, before, strict=True):
+            variable.assign(value)

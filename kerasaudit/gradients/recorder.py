@@ -1,0 +1,377 @@
+"""The recorder: a Keras callback that records the gradients of the training it is given to."""
+
+from __future__ import annotations
+
+import sys
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from kerasaudit.errors import ConfigError
+from kerasaudit.gradients.backends import record
+from kerasaudit.gradients.diagnosis import DIAGNOSES, Diagnosis, GradientFinding, incomplete
+from kerasaudit.gradients.plan import make_plan
+from kerasaudit.gradients.run import Overhead, Run
+from kerasaudit.gradients.statistics import DEFAULT, checked
+from kerasaudit.gradients.store import MemoryStore, ParquetStore, Store
+from kerasaudit.gradients.versions import about
+
+if TYPE_CHECKING:
+    import pandas
+
+    from kerasaudit.gradients.backends.recording import Recording
+    from kerasaudit.gradients.plan import Plan
+    from kerasaudit.gradients.tape import TapeRecording
+
+__all__ = ["GradientRecorder"]
+
+# Which recorder is on which model: two at a time would each hook the other's hooks.
+_ATTACHED: weakref.WeakKeyDictionary[Any, GradientRecorder] = weakref.WeakKeyDictionary()
+
+
+class GradientRecorder(keras.callbacks.Callback):
+    """Records, for every kernel, what the optimizer is given in each step of a real training.
+
+    It is given to `fit` as a callback. Nothing is computed twice and nothing of the training is
+    changed: the statistics are part of the traced step, and the hooks are gone when `fit` ends,
+    also by an exception. Used as a context manager it stays on through several calls of `fit`, and
+    they are one session; otherwise each `fit` is a session of its own.
+
+    Args:
+        store: a folder for a Parquet data set, written in parts as training runs (needs pyarrow);
+            a folder with a run in it is appended to. `None`: in memory, of bounded size.
+        every: record one step in so many, the first included.
+        layers: the paths of layers to record, or patterns ("encoder/*"); `None`: all.
+        statistics: what to compute of each kernel, of `statistics.STATISTICS`: "l2", "max_abs",
+            "mean", "std", "min", "max", "mean_abs", "zero_fraction", "histogram" of the gradient,
+            and "weight_l2", "weight_std", "update_l2", "update_ratio" around the real update.
+        taps: where gradients are taken: "raw" (always), "clipped", "applied".
+        elements: paths of weights ("conv2d/kernel") that are kept element by element.
+        thresholds: of the diagnoses, `{"vanishing": {"absolute": 1e-9}}`; `None` for one switches
+            it off.
+        stop_on: names of diagnoses that stop the training; the rings are then read after every
+            step, which costs time.
+
+    Raises:
+        ConfigError: an unknown statistic, tap, diagnosis or threshold; when the training begins, a
+            layer or weight that the model does not have.
+        TargetError: the store is no run, is in use, or cannot be written.
+
+    >>> import numpy as np, keras
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="out")])
+    >>> model.compile("sgd", "mse")
+    >>> recorder = GradientRecorder()
+    >>> history = model.fit(np.ones((8, 4)), np.ones((8, 2)), batch_size=4, verbose=0,
+    ...                     callbacks=[recorder])
+    >>> list(recorder.kernels.columns)[1:7], len(recorder.kernels)
+    (['step', 'epoch', 'optimizer', 'layer', 'weight', 'kernel'], 8)
+    """
+
+    def __init__(
+        self,
+        store: str | Path | None = None,
+        every: int = 1,
+        layers: str | Sequence[str] | None = None,
+        statistics: Sequence[str] = DEFAULT,
+        *,
+        taps: Sequence[str] = ("raw",),
+        elements: str | Sequence[str] = (),
+        thresholds: Mapping[str, Mapping[str, Any] | None] | None = None,
+        stop_on: str | Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.every = every
+        self.layers = layers
+        self.statistics = checked(statistics)
+        self.taps = taps
+        self.elements_of = elements
+        self.thresholds = thresholds
+        self.stop_on = _diagnoses(stop_on)
+        self._store: Store = MemoryStore() if store is None else ParquetStore(store)
+        self._session: _Session | None = None
+        self._ended: list[GradientFinding] = []
+        self._epoch = -1
+        self._entered = False
+        self._training: weakref.ref[Any] | None = None
+        self._host_seconds = 0.0
+        self._training_seconds = 0.0
+        self._began: float | None = None
+        self._name = "gradients"
+
+    # -- what Keras calls -----------------------------------------------------------------------
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Hook the model, unless it is hooked already (in a `with`)."""
+        self._began = time.perf_counter()
+        self._watch_for_the_end()
+        with self._host_time():
+            self._attach(self.model, lambda plan: record(self.model, plan))
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Note the epoch for the steps to come."""
+        self._epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Take the optimizers' iterations as they are after every callback has begun."""
+        if self._session is not None and not self._session.based:
+            self._session.based = True
+            self._session.recording.rebase()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Read the rings before they are full."""
+        session = self._session
+        if session is None:
+            return
+        if session.recording.executed() or self.stop_on:
+            with self._host_time():
+                self._drain(session)
+            if any(finding.name in self.stop_on for finding in session.findings()):
+                self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Read the rings and write what was read."""
+        if self._session is not None:
+            with self._host_time():
+                self._drain(self._session)
+                self._store.flush()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Put everything back, unless a `with` goes on."""
+        self._training = None
+        self._stop_clock()
+        if not self._entered:
+            self.close()
+
+    # -- a context ------------------------------------------------------------------------------
+
+    def __enter__(self) -> GradientRecorder:
+        self._entered = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._entered = False
+        self.close()
+
+    def flush(self) -> None:
+        """Read what has been recorded and not been read yet, and write it to the store."""
+        if self._session is not None:
+            self._drain(self._session)
+        self._store.flush()
+
+    def close(self) -> None:
+        """End the session: read the rest, check that it is whole, put everything back."""
+        session, self._session = self._session, None
+        if session is None:
+            return
+        try:
+            with self._host_time():
+                self._drain(session)
+                session.check()
+        finally:
+            session.recording.remove()
+            _ATTACHED.pop(session.model, None)
+            self._ended += session.findings()
+            self._store.flush()
+            self._store.end()
+
+    def for_tape(self, model: Any) -> TapeRecording:
+        """The recording of a loop with `RecordingTape`: the one in progress, or a new session.
+
+        Raises:
+            ConfigError: a statistic or tap that needs the optimizer's step.
+        """
+        from kerasaudit.gradients.tape import TapeRecording
+
+        needing = sorted({"update_l2", "update_ratio"} & set(self.statistics))
+        if needing or self.taps not in ("raw", ("raw",), ["raw"]):
+            asked = f"statistics {', '.join(needing)}" if needing else f"taps {self.taps!r}"
+            raise ConfigError(
+                f"RecordingTape sees gradients and no updates: expected statistics and taps of "
+                f"the gradient alone, received {asked}"
+            )
+        self._attach(model, lambda plan: TapeRecording(model, plan, self))
+        assert self._session is not None
+        recording = self._session.recording
+        if not isinstance(recording, TapeRecording):
+            raise ConfigError(
+                f"model {model.name!r}: this recorder is in use by fit; expected another one for "
+                "a RecordingTape"
+            )
+        return recording
+
+    # -- results --------------------------------------------------------------------------------
+
+    @property
+    def run(self) -> Run:
+        """What has been recorded so far, as one result."""
+        self.flush()
+        return Run(
+            name=self._name,
+            store=self._store,
+            findings=self.findings,
+            unavailable=() if self._session is None else self._session.diagnosis.unavailable,
+            overhead=self.overhead,
+        )
+
+    @property
+    def kernels(self) -> pandas.DataFrame:
+        """A row for each kernel and recorded step; `tables.TABLES` documents the columns."""
+        return self.run.kernels
+
+    @property
+    def elements(self) -> pandas.DataFrame:
+        """A row for each element and recorded step of the weights that `elements=` names."""
+        return self.run.elements
+
+    @property
+    def steps(self) -> pandas.DataFrame:
+        """A row for each recorded step: status, learning rate, loss, loss scale."""
+        return self.run.steps
+
+    @property
+    def weights(self) -> pandas.DataFrame:
+        """A row for each weight of the model: how it falls into kernels, or why it is silent."""
+        return self.run.weights
+
+    @property
+    def findings(self) -> tuple[GradientFinding, ...]:
+        """What the diagnoses have found so far."""
+        if self._session is None:
+            return tuple(self._ended)
+        self._drain(self._session)
+        return (*self._ended, *self._session.findings())
+
+    @property
+    def overhead(self) -> Overhead:
+        """The time that the recorder took on the host, of the time that training took."""
+        running = 0.0 if self._began is None else time.perf_counter() - self._began
+        return Overhead(self._host_seconds, self._training_seconds + running)
+
+    def save(self, path: str | Path) -> None:
+        """Write a report; the suffix of `path` names its format: .html .csv .json .md."""
+        self.run.save(path)
+
+    # -- sessions -------------------------------------------------------------------------------
+
+    def _attach(self, model: Any, make: Callable[[Plan], Recording]) -> None:
+        other = _ATTACHED.get(model)
+        if other is not None and other is not self:
+            if other.in_use:
+                raise ConfigError(
+                    f"model {model.name!r} has a recorder already: expected one at a time (it can "
+                    "record several statistics, layers and taps), received a second"
+                )
+            other.close()
+        session = self._session
+        if session is not None and session.model is model and session.recording.installed:
+            return
+        self.close()
+        self._name = model.name
+        plan = make_plan(
+            model,
+            layers=self.layers,
+            statistics=self.statistics,
+            taps=self.taps,
+            every=self.every,
+            elements=self.elements_of,
+        )
+        number = self._store.begin(plan.inventory, self.statistics, about(model), every=self.every)
+        diagnosis = Diagnosis(
+            plan.inventory, self.statistics, self.thresholds, every=self.every, session=number
+        )
+        recording = make(plan)
+        self._session = _Session(number, model, recording, diagnosis)
+        _ATTACHED[model] = self
+        try:
+            recording.install()
+        except BaseException:
+            self.close()
+            raise
+
+    def _drain(self, session: _Session) -> None:
+        for block in session.recording.drain(self._epoch):
+            self._store.append(block)
+            session.diagnosis.observe(block)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a `with` or a `fit` still goes on."""
+        fitting = self._training is not None and self._training() is not None
+        return self._entered or fitting
+
+    def _watch_for_the_end(self) -> None:
+        """Have `close` called when `fit` is left by an exception, of which Keras tells nobody.
+
+        The list of callbacks lives as long as the call of `fit` that made it: when it is gone and
+        training has not been said to end, it was left.
+        """
+        callbacks = sys._getframe(2).f_locals.get("self")  # noqa: SLF001 - nobody hands it over
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            self._training = weakref.ref(callbacks)
+            weakref.finalize(callbacks, _left, weakref.ref(self), self._training)
+
+    def _stop_clock(self) -> None:
+        if self._began is not None:
+            self._training_seconds += time.perf_counter() - self._began
+            self._began = None
+
+    @contextmanager
+    def _host_time(self) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._host_seconds += time.perf_counter() - began
+
+
+class _Session:
+    """One recording in progress, with the diagnosis that watches it."""
+
+    def __init__(self, number: int, model: Any, recording: Recording, diagnosis: Diagnosis) -> None:
+        self.number = number
+        self.model = model
+        self.recording = recording
+        self.diagnosis = diagnosis
+        self.based = False
+        self.shortfalls: list[str] = []
+
+    def check(self) -> None:
+        """Hold what was recorded against the steps that the optimizers say they made."""
+        self.shortfalls = self.recording.shortfalls()
+
+    def findings(self) -> list[GradientFinding]:
+        """What the diagnoses found, and where the record is not whole."""
+        gaps = [*self.shortfalls, *self.recording.losses()]
+        return [*self.diagnosis.findings, *(incomplete(gap, session=self.number) for gap in gaps)]
+
+
+def _left(recorder: weakref.ref[GradientRecorder], training: weakref.ref[Any]) -> None:
+    """`fit` is over; if the recorder was not told, it was left by an exception."""
+    one = recorder()
+    if one is not None and one._training is training:  # noqa: SLF001 - it is ours
+        one._training = None  # noqa: SLF001
+        one._stop_clock()  # noqa: SLF001
+        if not one._entered:  # noqa: SLF001
+            one.close()
+
+
+def _diagnoses(names: str | Sequence[str]) -> frozenset[str]:
+    chosen = frozenset((names,) if isinstance(names, str) else names)
+    for name in sorted(map(str, chosen)):
+        if name not in DIAGNOSES:
+            raise ConfigError(
+                f"stop_on: expected names of diagnoses ({', '.join(sorted(DIAGNOSES))}), "
+                f"received {name!r}"
+            )
+    return chosen

@@ -1,0 +1,7 @@
+"""Renders recorded runs of gradients; one module a format; computes nothing.
+
+A format is a module of this package that declares `FORMAT`, `SUFFIX` and `render(results)` for
+`RunSummary` and `Failure`, as the modules of `kerasaudit.report` do for audits.
+"""
+
+from __future__ import annotations

@@ -1,7 +1,7 @@
 """The command line: parses, calls the API, prints. Results go to stdout, all else to stderr.
 
 Exit codes: 0 clean; 1 findings; 2 could not run or not fully audited (outranks 1); 3 nothing
-audited.
+audited or recorded.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from kerasaudit.errors import KerasAuditError, TargetError, one_line
 from kerasaudit.version import __version__
 
 if TYPE_CHECKING:
+    from kerasaudit.gradients.run import Run
+    from kerasaudit.gradients.summary import RunSummary
     from kerasaudit.reconciliation.result import Audit, Failure
 
 __all__ = ["main"]
@@ -27,7 +29,7 @@ _FORMATS = ("terminal", "json", "csv", "markdown", "html")
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kerasaudit")
 def command() -> None:
-    """Prove the parameter counts of Keras models: derived, observed, reconciled."""
+    """Prove the parameter counts of Keras models, and what training does to each kernel."""
 
 
 @command.command()
@@ -109,6 +111,60 @@ def audit(
         _print(results, format_, layers)
         _report_failures(results, debug)
         sys.exit(_exit_code(results))
+
+
+@command.command()
+@click.argument("target", metavar="TARGET|RUN")
+@click.option("--data", metavar="FILE.npz", help="Arrays x and y (and sample_weight) to feed it.")
+@click.option("--loss", metavar="NAME", help="A loss of Keras's. [default: the builder's own]")
+@click.option("--steps", type=click.IntRange(1), help="Train so many steps. [default: one pass]")
+@click.option("--optimizer", metavar="NAME", help="An optimizer of Keras's. [default: adam]")
+@click.option("--learning-rate", type=float, help="[default: the optimizer's own]")
+@click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
+@click.option("--every", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--layer", "layers", multiple=True, metavar="PATTERN", help="Record only these.")
+@click.option("--statistic", "statistics", multiple=True, metavar="NAME", help="Record only these.")
+@click.option("--elements", multiple=True, metavar="WEIGHT", help="Keep it element by element.")
+@click.option("--store", metavar="FOLDER", help="Keep the run as a Parquet data set.")
+@click.option("--thresholds", metavar="JSON", help='\'{"vanishing": {"absolute": 1e-9}}\'.')
+@click.option("--kwargs", "arguments", metavar="JSON", help="Keyword arguments for a builder.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(_FORMATS),
+    default="terminal",
+    show_default=True,
+    help="What to print.",
+)
+@click.option(
+    "--save", "paths", multiple=True, metavar="PATH", help="Also write a report. Repeatable."
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def gradients(
+    target: str, format_: str, paths: tuple[str, ...], debug: bool, **options: Any
+) -> None:
+    r"""Record the gradients of every kernel of a model, or report a run that was recorded.
+
+    \b
+    TARGET is one model (file.py::builder, package.module:callable, zoo:lenet5); with --data it is
+    fed one batch, or with --steps trained.
+    RUN is a folder that --store or a GradientRecorder wrote; it is diagnosed and reported.
+    """
+    with _OneLineErrors(debug):
+        from kerasaudit import report
+        from kerasaudit.gradients.summary import RunSummary
+
+        for path in paths:
+            report.check(path, RunSummary)  # before the work, not after it
+        summary = _recorded(target, options).summary()
+        for path in paths:
+            report.save([summary], path)
+        if format_ == "terminal":
+            report.formats(RunSummary)["terminal"].write([summary], sys.stdout)
+        else:
+            click.echo(report.render([summary], format_), nl=False)
+        sys.exit(_run_exit_code(summary))
 
 
 @command.command()
@@ -218,6 +274,40 @@ class _Progress:
             self.bar.update(self.task, description=described, completed=done, total=total)
 
 
+def _recorded(target: str, options: dict[str, Any]) -> Run:
+    """The run that a target names, recorded now or opened."""
+    from kerasaudit.gradients.run import open_run
+    from kerasaudit.gradients.training import is_run, read_data, record_target
+
+    text = options.pop("thresholds")
+    thresholds = None if text is None else _parse_object("--thresholds", text)
+    data = options.pop("data")
+    if is_run(target):
+        if data is not None:
+            raise TargetError(f"--data: {target} is a recorded run, which is not trained")
+        return open_run(target, thresholds)
+    if data is None:
+        raise TargetError(
+            f"{target}: expected a recorded run (a folder with run.json), or --data FILE.npz to "
+            "feed a model"
+        )
+    with _Progress() as progress:
+        return record_target(
+            target,
+            read_data(data),
+            arguments=_parse_arguments(options.pop("arguments")),
+            thresholds=thresholds,
+            progress=lambda made, steps: progress.started(f"training {target}", made, steps),
+            **options,
+        )
+
+
+def _run_exit_code(summary: RunSummary) -> int:
+    if not summary.streams:
+        return NOTHING
+    return {"ok": CLEAN, "findings": FINDINGS}.get(summary.status, INCOMPLETE)
+
+
 def _print(results: list[Audit | Failure], format_: str, layers: bool | None) -> None:
     from kerasaudit import report
 
@@ -259,11 +349,13 @@ def _say(text: str) -> None:
 
 
 def _parse_arguments(text: str | None) -> dict[str, Any] | None:
-    if text is None:
-        return None
-    value = _parse_json("--kwargs", text, "a JSON object such as '{\"classes\": 10}'")
+    return None if text is None else _parse_object("--kwargs", text)
+
+
+def _parse_object(option: str, text: str) -> dict[str, Any]:
+    value = _parse_json(option, text, "a JSON object such as '{\"classes\": 10}'")
     if not isinstance(value, dict):
-        raise TargetError(f"--kwargs: expected a JSON object, received {text}")
+        raise TargetError(f"{option}: expected a JSON object, received {text}")
     return value
 
 

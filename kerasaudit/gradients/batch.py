@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Batch", "loss_function", "make_batch", "untouched"]
+from kerasaudit.errors import ConfigError
+
+__all__ = ["Batch", "check_loss", "loss_function", "make_batch", "untouched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,19 @@ def make_batch(x: Any, y: Any, sample_weight: Any) -> Batch:
 
     weights = None if sample_weight is None else tensors(sample_weight)
     return Batch(tensors(x), tensors(y), weights)
+
+
+def check_loss(loss: Any) -> None:
+    """`ConfigError` for the name of a loss that Keras does not know."""
+    import keras
+
+    if isinstance(loss, str):
+        try:
+            keras.losses.get(loss)
+        except ValueError as error:
+            raise ConfigError(
+                f"loss: expected the name of a loss of Keras's, received {loss!r}"
+            ) from error
 
 
 def loss_function(model: Any, loss: Any) -> Callable[[Batch, Any], Any]:

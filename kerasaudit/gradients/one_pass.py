@@ -7,7 +7,7 @@ from typing import Any
 
 from kerasaudit.errors import ConfigError, TargetError, one_line
 from kerasaudit.gradients.backends import backend_module
-from kerasaudit.gradients.batch import make_batch
+from kerasaudit.gradients.batch import check_loss, make_batch
 from kerasaudit.gradients.diagnosis import Diagnosis
 from kerasaudit.gradients.plan import make_plan
 from kerasaudit.gradients.run import Run
@@ -74,6 +74,7 @@ def gradients(
             f"model {model.name!r}: expected a loss, received none, and the model is not compiled "
             "with one"
         )
+    check_loss(loss)
     plan = make_plan(model, layers=layers, statistics=statistics)
     every = tuple(range(len(plan.survey.variables)))
     plan = make_plan(

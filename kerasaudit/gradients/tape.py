@@ -120,7 +120,8 @@ class TapeRecording(Recording):
             for i, variable in enumerate(self.plan.survey.variables)
         ]
         scale = None if scale is None else tf.stop_gradient(tf.convert_to_tensor(scale))
-        loss = None if loss is None else tf.stop_gradient(tf.cast(loss, "float64"))
+        if loss is not None:
+            (loss,) = combined([tf.stop_gradient(tf.cast(loss, "float64"))])
         if loss is not None and scale is not None:
             loss /= tf.cast(scale, "float64")
         if is_first_replica():
@@ -133,34 +134,37 @@ class TapeRecording(Recording):
         present = tuple(one.gradient is not None for one in row)
         trace = self.stream.reader.traces.number(Trace(present, loss is not None, False))
         meta = step_numbers(self.calls, 0, trace, None, loss, scale)
-        self._make_room()
-
-        def written() -> Any:
-            self.stream.write(meta, row, scale)
-            return tf.constant(0)
-
-        if self.plan.every == 1:
-            written()
-        else:
-            tf.cond(self.calls % self.plan.every == 0, written, lambda: tf.constant(0))
+        # The write comes after: nothing may be overwritten while it is read.
+        with tf.control_dependencies(self._make_room()):
+            if self.plan.every == 1:
+                self.stream.write(meta, row, scale)
+            else:
+                tf.cond(
+                    self.calls % self.plan.every == 0,
+                    lambda: self._written(meta, row, scale),
+                    lambda: tf.constant(0),
+                )
         self.calls.assign_add(1)
 
-    def _make_room(self) -> None:
+    def _written(self, meta: Any, row: list[Tensors], scale: Any) -> Any:
+        self.stream.write(meta, row, scale)
+        return tf.constant(0)
+
+    def _make_room(self) -> list[Any]:
         """Have the ring read if it is full: at once, or by the graph where it can call Python."""
-        full = self.stream.written - self.drained >= self.stream.reader.capacity
         if tf.executing_eagerly():
-            if full:
+            if self.stream.written - self.drained >= self.stream.reader.capacity:
                 self.recorder.flush()
-            return
+            return []
         if control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
-            return
+            return []
+        written = tf.identity(self.stream.written)
 
         def read() -> Any:
-            return tf.numpy_function(self._read_from_graph, [self.stream.written], tf.int64)
+            return tf.numpy_function(self._read_from_graph, [written], tf.int64)
 
-        room = tf.cond(full, read, lambda: self.stream.written)
-        # The write comes after: nothing may be overwritten while it is read.
-        self.drained.assign_add(0 * room)
+        full = written - self.drained >= self.stream.reader.capacity
+        return [tf.cond(full, read, lambda: written)]
 
     def _read_from_graph(self, written: Any) -> Any:
         self.recorder.flush()

@@ -27,11 +27,15 @@ _ARCHIVES = (".keras", ".h5", ".hdf5", ".npz")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One model to audit: how it was named, how to observe it, and what is documented of it."""
+    """One model to audit: how it was named, how to observe it, and what is documented of it.
+
+    `build` gives the live model; it is `None` where there is none (a config).
+    """
 
     target: str
     name: str
     observe: Callable[[], Observation]
+    build: Callable[[], Any] | None = None
     source: str | None = None
     summary: str = ""
     claims: tuple[Claim, ...] = ()
@@ -60,7 +64,7 @@ def resolve(target: object, arguments: Mapping[str, Any] | None = None) -> Itera
         yield Subject(name, name, lambda: _observe_config(target))
     elif live.is_live_model(target):
         name = target.name  # type: ignore[attr-defined]
-        yield Subject(name, name, lambda: live.observe(target))
+        yield Subject(name, name, lambda: live.observe(target), build=lambda: target)
     elif callable(target) and not isinstance(target, type):
         entry = zoo.as_builder(target)
         yield _from_builder(entry, entry.name, arguments)
@@ -81,10 +85,14 @@ def _observe_config(config: Mapping[str, Any]) -> Observation:
 
 
 def _from_builder(entry: Builder, target: str, arguments: Mapping[str, Any]) -> Subject:
+    def build() -> Any:
+        return live.build(entry.function, entry.name, arguments)
+
     return Subject(
         target=target,
         name=entry.name,
-        observe=lambda: live.observe(live.build(entry.function, entry.name, arguments)),
+        observe=lambda: live.observe(build()),
+        build=build,
         source=entry.source,
         summary=entry.summary,
         claims=entry.claims,

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from keras import Model
 
-from kerasaudit.errors import ConfigError, UnsupportedError
+from kerasaudit.errors import UnsupportedError
 from kerasaudit.gradients.backends.apart import apart
 from kerasaudit.gradients.backends.recording import (
     Count,
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 _OK, _OVERFLOW, _ACCUMULATED = range(len(STEP_STATUSES))
-_STRATEGIES = (tf.distribute.MirroredStrategy, tf.distribute.OneDeviceStrategy)
+_STRATEGIES = (tf.distribute.MirroredStrategy,)
 
 
 class Stream:
@@ -185,19 +185,11 @@ class TrainingRecording(Recording):
     def _check(self) -> None:
         refuse_clipped_multi_optimizer(self.plan, self.optimizers)
         strategy = self.model.distribute_strategy
-        several = strategy.num_replicas_in_sync > 1
-        if several and not isinstance(strategy, _STRATEGIES):
+        if strategy.num_replicas_in_sync > 1 and not isinstance(strategy, _STRATEGIES):
             raise UnsupportedError(
                 "gradients are recorded under tf.distribute.MirroredStrategy, "
                 f"received {type(strategy).__name__}"
             )
-        for name, optimizer in self.optimizers.items():
-            accumulates = bool(inner_optimizer(optimizer).gradient_accumulation_steps)
-            if "clipped" in self.plan.taps and accumulates and several:
-                raise ConfigError(
-                    f"taps: 'clipped' cannot be had of {name} while it accumulates gradients "
-                    f"under {type(strategy).__name__}; expected 'raw' or 'applied'"
-                )
 
     def _around_apply(self, hooked: _Hooked) -> Callable[..., Any]:
         apply = hooked.optimizer.apply
@@ -439,8 +431,14 @@ def one_pass(model: Model, plan: Plan, batch: Batch, loss: Any) -> Block:
     present = tuple(one.gradient is not None for one in tensors)
     trace = stream.reader.traces.number(Trace(present, True, False))
     scale = None if scale is None else tf.convert_to_tensor(scale)
-    stream.write(step_numbers(0, _OK, trace, None, value, scale), tensors, scale)
+    status = _OK if scale is None or _all_finite(grads) else _OVERFLOW
+    stream.write(step_numbers(0, status, trace, None, value, scale), tensors, scale)
     return stream.drain(-1)[0]
+
+
+def _all_finite(grads: Sequence[Any]) -> bool:
+    known = (tf.convert_to_tensor(one) for one in grads if one is not None)
+    return all(bool(tf.reduce_all(tf.math.is_finite(one))) for one in known)
 
 
 def _called(model: Model, x: Any) -> Any:

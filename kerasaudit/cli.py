@@ -114,7 +114,7 @@ def audit(
 
 
 @command.command()
-@click.argument("target", metavar="TARGET|RUN")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET|RUN…")
 @click.option("--data", metavar="FILE.npz", help="Arrays x and y (and sample_weight) to feed it.")
 @click.option("--loss", metavar="NAME", help="A loss of Keras's. [default: the builder's own]")
 @click.option("--steps", type=click.IntRange(1), help="Train so many steps. [default: one pass]")
@@ -142,7 +142,7 @@ def audit(
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def gradients(
-    target: str, format_: str, paths: tuple[str, ...], debug: bool, **options: Any
+    targets: tuple[str, ...], format_: str, paths: tuple[str, ...], debug: bool, **options: Any
 ) -> None:
     r"""Record the gradients of every kernel of a model, or report a run that was recorded.
 
@@ -150,6 +150,7 @@ def gradients(
     TARGET is one model (file.py::builder, package.module:callable, zoo:lenet5); with --data it is
     fed one batch, or with --steps trained.
     RUN is a folder that --store or a GradientRecorder wrote; it is diagnosed and reported.
+    Of several, each is recorded or opened in turn, and one report is made of all.
     """
     with _OneLineErrors(debug):
         from kerasaudit import report
@@ -157,14 +158,14 @@ def gradients(
 
         for path in paths:
             report.check(path, RunSummary)  # before the work, not after it
-        summary = _recorded(target, options).summary()
+        summaries = [_recorded(target, options).summary() for target in targets]
         for path in paths:
-            report.save([summary], path)
+            report.save(summaries, path)
         if format_ == "terminal":
-            report.formats(RunSummary)["terminal"].write([summary], sys.stdout)
+            report.formats(RunSummary)["terminal"].write(summaries, sys.stdout)
         else:
-            click.echo(report.render([summary], format_), nl=False)
-        sys.exit(_run_exit_code(summary))
+            click.echo(report.render(summaries, format_), nl=False)
+        sys.exit(_runs_exit_code(summaries))
 
 
 @command.command()
@@ -279,9 +280,9 @@ def _recorded(target: str, options: dict[str, Any]) -> Run:
     from kerasaudit.gradients.run import open_run
     from kerasaudit.gradients.training import is_run, read_data, record_target
 
-    text = options.pop("thresholds")
+    given = dict(options)
+    text, data = given.pop("thresholds"), given.pop("data")
     thresholds = None if text is None else _parse_object("--thresholds", text)
-    data = options.pop("data")
     if is_run(target):
         if data is not None:
             raise TargetError(f"--data: {target} is a recorded run, which is not trained")
@@ -295,17 +296,20 @@ def _recorded(target: str, options: dict[str, Any]) -> Run:
         return record_target(
             target,
             read_data(data),
-            arguments=_parse_arguments(options.pop("arguments")),
+            arguments=_parse_arguments(given.pop("arguments")),
             thresholds=thresholds,
             progress=lambda made, steps: progress.started(f"training {target}", made, steps),
-            **options,
+            **given,
         )
 
 
-def _run_exit_code(summary: RunSummary) -> int:
-    if not summary.streams:
+def _runs_exit_code(summaries: list[RunSummary]) -> int:
+    if not any(summary.streams for summary in summaries):
         return NOTHING
-    return {"ok": CLEAN, "findings": FINDINGS}.get(summary.status, INCOMPLETE)
+    statuses = {summary.status for summary in summaries}
+    if "incomplete" in statuses or not all(summary.streams for summary in summaries):
+        return INCOMPLETE
+    return FINDINGS if "findings" in statuses else CLEAN
 
 
 def _print(results: list[Audit | Failure], format_: str, layers: bool | None) -> None:

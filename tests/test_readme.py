@@ -57,7 +57,10 @@ def test_the_readme_names_only_options_and_commands_that_exist():
 
     from kerasaudit.cli import command
 
-    helps = [CliRunner().invoke(command, [*name, "--help"]).output for name in ([], ["audit"])]
+    helps = [
+        CliRunner().invoke(command, [*name, "--help"]).output
+        for name in ([], ["audit"], ["gradients"])
+    ]
     # pip's and pytest's own options are not ours
     ours = "\n".join(line for line in README.splitlines() if "venv" not in line)
     for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours)):

@@ -144,6 +144,11 @@ def _norms(parts: Sequence[_Part]) -> tuple[Any, Any]:
             continue
         magnitude = ops.abs(part.value)
         top = part.reduced(ops.max, magnitude)
+        if part.entry.size == 1:  # biases, gammas: both figures are the magnitude itself
+            largest.append(top)
+            units.append(top)
+            sums.append(ops.ones_like(top))
+            continue
         # Never 0 or infinite: 0 / tiny is 0, and inf / max stays infinite, as it should.
         unit = ops.clip(top, float(limits.tiny), float(limits.max))
         ratio = ops.divide(magnitude, part.spread(unit))

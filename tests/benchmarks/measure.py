@@ -21,9 +21,12 @@ def report(title: str, ratios: list[float], floor: float, *, at_most: bool = Fal
     """Print a ratio over paired runs and whether its floor (or ceiling) held for the median."""
     median = statistics.median(ratios)
     held = median <= floor if at_most else median >= floor
+    digits = 3 if median < 10 else 1
+    middle, least, most = (f"{one:,.{digits}f}" for one in (median, min(ratios), max(ratios)))
     bound = f"{'at most' if at_most else 'at least'} {floor:g}"
     print(
-        f"{title}: ratio {median:,.1f} (from {min(ratios):,.1f} to {max(ratios):,.1f} "
-        f"over {len(ratios)} pairs), {bound}: {'held' if held else 'MISSED'}"
+        f"{title}: ratio {middle} (from {least} to {most} over {len(ratios)} pairs), {bound}: "
+        f"{'held' if held else 'MISSED'}",
+        flush=True,
     )
     return held

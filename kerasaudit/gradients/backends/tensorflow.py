@@ -322,7 +322,8 @@ class _Step:
         self.recording.on_record(hooked.calls, lambda: self._write(meta))
         if is_first_replica():
             hooked.calls.assign_add(1)
-            hooked.skipped.assign_add(tf.cast(status == _OVERFLOW, "int64"))
+            if hooked.scaled:
+                hooked.skipped.assign_add(tf.cast(status == _OVERFLOW, "int64"))
 
     def _write(self, meta: Any) -> None:
         streams = self.hooked.streams

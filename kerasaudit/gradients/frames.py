@@ -66,12 +66,15 @@ def to_frame(
         if "session" not in wanted or one.session in wanted["session"]
         for columns in _PIECES[table](one, read)
     ]
-    return pandas.DataFrame(
+    frame = pandas.DataFrame(
         {
             name: _series([(piece.get(name), rows) for piece, rows in pieces], dtype)
             for name, dtype in dtypes.items()
         }
     )
+    if "epoch" in frame:  # a block says −1 where there is none
+        frame["epoch"] = frame["epoch"].mask(frame["epoch"] < 0)
+    return frame
 
 
 def _kernels(one: Session, read: Reader) -> Iterator[Columns]:

@@ -150,6 +150,7 @@ class _Part:
         kind, slabs = self.kinds[place], self.owner == place
         codes = {status: code for code, status in enumerate(STEP_STATUSES)}
         column = {name: steps[name].to_numpy()[slabs] for name in _STEP_COLUMNS}
+        column["epoch"] = steps["epoch"].fill_null(-1).to_numpy()[slabs]
         present = np.ones(len(self.inventory.recorded), dtype=bool)
         present[list(kind.absent)] = False
         return Block(

@@ -220,6 +220,8 @@ def _arrow(columns: Columns, name: str, kind: Any) -> Any:
         null = pyarrow.array(np.ma.getmaskarray(column)[:, 0])
         counts = np.ascontiguousarray(np.ma.getdata(column)).reshape(-1)
         return pyarrow.ListArray.from_arrays(ends, counts, mask=null)
+    if name == "epoch":  # a block says −1 where there is none
+        return pyarrow.array(column, kind, mask=column < 0)
     if name == "loss":
         return pyarrow.array(column, kind, mask=~columns["loss_known"])
     return pyarrow.array(column, kind, mask=np.isnan(column) if name in _NULL_IF_NAN else None)

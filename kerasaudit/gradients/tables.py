@@ -17,7 +17,7 @@ __all__ = ["TABLES", "columns_of"]
 
 _SESSION = ("int32", "number of the session, from 0: each training that a store is given is one")
 _STEP = ("Int64", "number of the optimizer's step, from 0: its `iterations` before the step")
-_EPOCH = ("Int32", "number of the epoch, from 0; −1 outside of fit")
+_EPOCH = ("Int32", "number of the epoch, from 0; null outside of fit")
 _OPTIMIZER = ("category", 'attribute of the model that holds the optimizer, or "tape"')
 _LAYER = ("category", "path of the layer: encoder/conv1")
 _WEIGHT = ("category", "name of the weight in it: kernel")

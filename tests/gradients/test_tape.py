@@ -60,6 +60,7 @@ def test_it_returns_what_a_plain_tape_returns_and_records_it(model, mode):
     assert recorder.steps["step"].tolist() == [0, 1, 2]
     assert recorder.steps["loss"].tolist() == pytest.approx([float(loss_of(model, x, y))] * 3)
     assert set(kernels["optimizer"]) == {"tape"}
+    assert kernels["epoch"].isna().all()
 
 
 def test_training_with_it_gives_the_same_weights_bit_for_bit(keras):

@@ -44,10 +44,17 @@ class Plan:
         """The weights, and how they fall into kernels."""
         return self.survey.inventory
 
-    @property
-    def tabled(self) -> tuple[str, ...]:
-        """The statistics that are one figure a kernel: all but the histogram."""
-        return tuple(name for name in self.statistics if name != "histogram")
+    def of_tap(self, tap: str) -> tuple[str, ...]:
+        """The statistics at a tap: those around the update stand with the raw gradient alone.
+
+        Of a change of weights there is no histogram: its decades are those of gradients.
+        """
+        without = {"raw": set(), "clipped": {*OF_UPDATE}, "applied": {*OF_UPDATE, "histogram"}}
+        return tuple(name for name in self.statistics if name not in without[tap])
+
+    def tabled(self, tap: str) -> tuple[str, ...]:
+        """Of these, the ones that are one figure a kernel: all but the histogram."""
+        return tuple(name for name in self.of_tap(tap) if name != "histogram")
 
     @property
     def update(self) -> bool:
@@ -66,7 +73,7 @@ class Plan:
         `most` bounds it where steps are small.
         """
         figure = 8 if self.inventory.dtype == "float64" else 4
-        row = figure * max(len(self.tabled), 1) * self.inventory.kernels
+        row = figure * max(len(self.tabled("raw")), 1) * self.inventory.kernels
         if "histogram" in self.statistics:
             row += 4 * HISTOGRAM_BINS * self.inventory.kernels
         for place in self.elements:

@@ -116,7 +116,7 @@ class Reader:
         return Block(
             optimizer=self.optimizer,
             tap=self.tap,
-            statistics=self.plan.tabled,
+            statistics=self.plan.tabled(self.tap),
             steps=integers["call"].astype("int64") + self.first_step,
             epochs=np.full(n, epoch, "int32"),
             status=integers["status"].astype("int8"),
@@ -125,7 +125,7 @@ class Reader:
             loss_known=np.full(n, trace.loss_known),
             loss_scale=floats["loss_scale"],
             present=np.array(trace.present, bool),
-            values=rows.values[part].reshape(n, len(self.plan.tabled), inventory.kernels),
+            values=rows.values[part].reshape(n, len(self.plan.tabled(self.tap)), inventory.kernels),
             histogram=None
             if histogram is None
             else histogram[part].reshape(n, inventory.kernels, -1),

@@ -191,8 +191,9 @@ class TapeRecording(Recording):
         """Nothing is hooked."""
 
     def _drain(self, epoch: int) -> list[Block]:
-        blocks = self.stream.drain(epoch)
-        self.drained.assign(self.stream.reader.read)
+        with tf.init_scope():  # whoever asks may be tracing something else
+            blocks = self.stream.drain(epoch)
+            self.drained.assign(self.stream.reader.read)
         return blocks
 
     def _readers(self) -> list[Reader]:
@@ -200,5 +201,6 @@ class TapeRecording(Recording):
 
     def counts(self) -> list[Count]:
         """The calls of the tape; there is no optimizer to hold them against."""
-        calls = int(self.calls.numpy())
+        with tf.init_scope():
+            calls = int(self.calls.numpy())
         return [Count("tape", made=calls, calls=calls, skipped=0)]

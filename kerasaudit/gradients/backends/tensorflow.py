@@ -56,9 +56,9 @@ class Stream:
         self.reader = Reader(plan, optimizer, tap, capacity, traces)
         self.written = _variable((), "int64")
         self.meta = _variable((capacity, len(INTEGERS) + len(FLOATS)), "float64")
-        self.values = _variable((capacity, len(plan.tabled) * kernels), plan.inventory.dtype)
+        self.values = _variable((capacity, len(plan.tabled(tap)) * kernels), plan.inventory.dtype)
         self.histogram = None
-        if "histogram" in plan.statistics and tap != "applied":
+        if "histogram" in plan.of_tap(tap):
             self.histogram = _variable((capacity, kernels * HISTOGRAM_BINS), "float64")
         self.elements: dict[int, tuple[tf.Variable, tf.Variable]] = {}
         for place in plan.elements if tap == "raw" else ():
@@ -71,7 +71,11 @@ class Stream:
         """Write one step; in a graph, the operations that do."""
         plan, position = self.plan, self.written % self.reader.capacity
         made = figures(
-            plan.statistics, plan.inventory.recorded, tensors, plan.inventory.dtype, scale
+            plan.of_tap(self.reader.tap),
+            plan.inventory.recorded,
+            tensors,
+            plan.inventory.dtype,
+            scale,
         )
         _put(self.meta, position, meta)
         _put(self.values, position, made.values)
@@ -267,22 +271,24 @@ class TrainingRecording(Recording):
     # -- the host's side ------------------------------------------------------------------------
 
     def _drain(self, epoch: int) -> list[Block]:
-        return [b for h in self.hooked for s in h.streams.values() for b in s.drain(epoch)]
+        with tf.init_scope():  # whoever asks may be tracing something else
+            return [b for h in self.hooked for s in h.streams.values() for b in s.drain(epoch)]
 
     def _readers(self) -> list[Reader]:
         return [stream.reader for hooked in self.hooked for stream in hooked.streams.values()]
 
     def counts(self) -> list[Count]:
         """What every optimizer has done."""
-        return [
-            Count(
-                hooked.name,
-                made=int(hooked.inner._iterations.numpy()) - hooked.first,  # noqa: SLF001
-                calls=int(hooked.calls.numpy()),
-                skipped=int(hooked.skipped.numpy()),
-            )
-            for hooked in self.hooked
-        ]
+        with tf.init_scope():
+            return [
+                Count(
+                    hooked.name,
+                    made=int(hooked.inner._iterations.numpy()) - hooked.first,  # noqa: SLF001
+                    calls=int(hooked.calls.numpy()),
+                    skipped=int(hooked.skipped.numpy()),
+                )
+                for hooked in self.hooked
+            ]
 
 
 class _Step:

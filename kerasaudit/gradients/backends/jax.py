@@ -17,7 +17,7 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 import jax
-import jax.extend
+import jax.extend.core
 import keras
 import numpy as np
 from jax import numpy as jnp
@@ -523,7 +523,8 @@ class _Step:
 
 def _trace() -> Any:
     """What tells one trace from another."""
-    return jax.extend.core.get_opaque_trace_state()
+    public = getattr(jax.extend.core, "get_opaque_trace_state", None)
+    return public() if public else jax.core.get_opaque_trace_state()  # where JAX had it before
 
 
 def _belongs(value: Any, others: Sequence[Any]) -> bool:

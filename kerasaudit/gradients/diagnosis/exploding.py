@@ -42,19 +42,24 @@ class Thresholds:
         absolute: the layer's root mean square is above this. Losses that are means over targets
             of unit size give 1e-4 to 1 per element; a thousand times that is beyond any.
         growth: it is above so many times that of its first recorded step.
+        extreme: the same for a single step, which is enough: no batch of the data that the first
+            was of is a thousand times harder, and a few such updates kill the ReLUs, after which
+            all gradients are zero.
         spike: it is above so many times its median over the last `window` recorded steps.
         window: see `spike`; at least 10 of them must have been seen.
         ratio: the first layer's is above so many times the last one's (AutoTrainer: 70).
-        floor: the last three count only for a root mean square above this. A gradient that grows
+        floor: the last four count only for a root mean square above this. A gradient that grows
             from next to nothing, as on leaving a plateau, is healthy; so is a first convolution,
             which sums over many positions, beside a small last layer.
         warmup: recorded steps left out at the beginning.
-        k: of the last `n` recorded steps so many must show it. One bad batch is not enough.
+        k: of the last `n` recorded steps so many must show it (all but `extreme`). One bad batch
+            is not enough.
         n: see `k`.
     """
 
     absolute: float = 1e3
     growth: float = 100.0
+    extreme: float = 1e3
     spike: float = 100.0
     window: int = at_least(10, 50)
     ratio: float = 70.0
@@ -78,10 +83,10 @@ class Exploding(Watch[Thresholds]):
 
         super().__init__(*args)
         t, layers = self.thresholds, len(self.layout.layers)
-        self._streak = Hysteresis(t.k, t.n, layers)
+        self._streaks = {"": Hysteresis(t.k, t.n, layers), "extreme": Hysteresis(1, 1, layers)}
         self._first = np.full(layers, np.nan)
         self._before = np.full((t.window, layers), np.nan)
-        self._found: dict[int, dict[str, Any]] = {}
+        self._found: dict[tuple[str, int], dict[str, Any]] = {}
         self._layers = 0
 
     def observe(self, figures: Figures) -> None:
@@ -96,15 +101,27 @@ class Exploding(Watch[Thresholds]):
         bounds = self._bounds(figures, series)
         held = np.isfinite(rms) & (rms > np.fmin.reduce([*bounds.values()]))
         held &= figures.settled(self.thresholds.warmup)
-        for layer, row in self._streak.observe(figures.steps, held):
-            exceeded = {name: float(bound[row, layer]) for name, bound in bounds.items()}
-            self._found[layer] = self._confirmed(figures, layer, row, exceeded)
+        for streak, hysteresis in self._streaks.items():
+            # `held` is of the smallest bound: what is above this one is part of it.
+            beyond = held & (rms > bounds[streak]) if streak in bounds else held
+            for layer, row in hysteresis.observe(figures.steps, beyond):
+                exceeded = {name: float(bound[row, layer]) for name, bound in bounds.items()}
+                self._found[streak, layer] = self._confirmed(figures, layer, row, exceeded)
 
     def findings(self) -> Iterable[GradientFinding]:
         """One for the layers that explode at about the same time."""
-        began = {layer: int(self._streak.began[layer]) for layer in self._found}
+        first = {layer: self._first_streak(layer) for _, layer in sorted(self._found)}
+        began = {layer: self._began(streak, layer) for layer, streak in first.items()}
         for layers in outbreaks(began, self.thresholds.n * self.stream.every):
-            yield self._report(layers[0], layers)
+            yield self._report(first[layers[0]], layers)
+
+    def _first_streak(self, layer: int) -> str:
+        """The one that began first; of two, the one that goes on."""
+        streaks = [streak for streak in self._streaks if (streak, layer) in self._found]
+        return min(streaks, key=lambda streak: self._began(streak, layer))
+
+    def _began(self, streak: str, layer: int) -> int:
+        return int(self._streaks[streak].began[layer])
 
     def _remember_first(self, rms: Array) -> None:
         """The first size of each layer that is one: 0 has no multiples."""
@@ -122,10 +139,11 @@ class Exploding(Watch[Thresholds]):
 
         t, rms = self.thresholds, figures.rms
         shape = rms.shape
-        bounds = {"absolute": np.full(shape, t.absolute)}
+        bounds = {"absolute": np.full(shape, t.absolute), "extreme": np.full(shape, np.inf)}
         if not (rms > t.floor).any():  # the others have the floor, too
             return bounds
         bounds["growth"] = np.maximum(np.broadcast_to(t.growth * self._first, shape), t.floor)
+        bounds["extreme"] = np.maximum(np.broadcast_to(t.extreme * self._first, shape), t.floor)
         bounds["spike"] = np.maximum(t.spike * _median_before(series, t.window), t.floor)
         bounds["ratio"] = np.full(shape, np.nan)
         layers = np.flatnonzero(figures.weighty)
@@ -175,17 +193,19 @@ class Exploding(Watch[Thresholds]):
             best = max(best, (float(norms[kernel]), i, kernel))
         return best[1], best[2], above
 
-    def _report(self, layer: int, layers: list[int]) -> GradientFinding:
-        found = self._found[layer]
+    def _report(self, streak: str, layers: list[int]) -> GradientFinding:
+        layer = layers[0]
+        found = self._found[streak, layer]
         evidence = {
             **found["evidence"],
             "layers_affected": len(layers),
             "layers": self._layers,
         }
-        began = int(self._streak.began[layer])
+        began = self._began(streak, layer)
         others = f", the first of {len(layers)} layers" if len(layers) > 1 else ""
+        when = f"at step {began}" if streak == "extreme" else f"from step {began} on"
         message = (
-            f"from step {began} on, the gradient of {self.layout.layers[layer]!r} explodes"
+            f"{when}, the gradient of {self.layout.layers[layer]!r} explodes"
             f"{others}: root mean square {shown(evidence['rms'])}, in its first recorded step "
             f"{shown(evidence['first_rms'])}"
         )
@@ -194,7 +214,7 @@ class Exploding(Watch[Thresholds]):
             "Lower the learning rate, clip gradients, or scale inputs and targets.",
             layer=layer,
             step=began,
-            last_step=int(max(self._streak.last[i] for i in layers)),
+            last_step=max(int(s.last[i]) for s in self._streaks.values() for i in layers),
             kernels=found["kernels"],
             share=found["share"],
             evidence=evidence,

@@ -20,8 +20,9 @@ __all__ = ["LossScaleOverflow", "Thresholds"]
 KIND = Kind(
     "KA402",
     "the loss scale overflows and stays too large",
-    "The scaled loss overflowed in most of the last recorded steps, or in every one so far: each "
-    "time the optimizer skipped the step.",
+    "The scaled loss overflowed in most of the last recorded steps, or in every one since the "
+    "start, and those were too many for a start or were all: each time the optimizer skipped the "
+    "step.",
     "A training whose steps are skipped learns nothing, though it runs and reports a loss.",
     "40 of the last 50 steps overflowed; the loss scale is 1.",
     "A few overflows at the start are how a dynamic loss scale finds its size. Overflow that stays "
@@ -39,10 +40,15 @@ class Thresholds:
         n: how many of the last recorded steps are looked at.
         k: so many of them have overflowed. 2 ** 15, where Keras's dynamic scale starts, is halved
             to 1 in 15 steps: 26 of 50 are more than any start takes.
+        start: so many steps overflowed from the first one on, and no other was seen. After 15 the
+            scale is 1, which cannot be too large: a sixteenth has another cause. Give more where
+            the initial scale is larger. A training that is over without a single good step is
+            reported however short it was.
     """
 
     n: int = at_least(1, 50)
     k: int = at_least(1, 26)
+    start: int = at_least(1, 16)
 
 
 @diagnosis("loss-scale-overflow", KIND, Thresholds)
@@ -58,6 +64,11 @@ class LossScaleOverflow(Watch[Thresholds]):
         self._steps = 0
         self._overflows: list[int] = [0, -1, -1]  # how many, the first, the last
         self._scale: float | str | None = None
+        self._over = False
+
+    def end(self) -> None:
+        """No step is to come."""
+        self._over = True
 
     def observe(self, figures: Figures) -> None:
         """See the next block."""
@@ -74,10 +85,11 @@ class LossScaleOverflow(Watch[Thresholds]):
             self._scale = figure(figures.block.loss_scale[rows[-1]])
 
     def findings(self) -> Iterable[GradientFinding]:
-        """One finding, or nothing. "Every step so far" is taken back by the first good step."""
+        """One finding, or nothing. "Every step" is taken back by the first good one."""
         count, first, last = self._overflows
         began = int(self._streak.began[0])
-        every = count > 0 and count == self._steps
+        enough = 1 if self._over else self.thresholds.start
+        every = count == self._steps >= enough
         if began < 0 and not every:
             return
         message = (

@@ -126,6 +126,9 @@ class Watch(Generic[Thresholds]):
         """See the next block, which has at least one step."""
         raise NotImplementedError
 
+    def end(self) -> None:
+        """The training is over. For what counts only then; most conditions need no end."""
+
     def findings(self) -> Iterable[GradientFinding]:
         """What has been found so far."""
         raise NotImplementedError

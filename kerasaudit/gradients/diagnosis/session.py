@@ -82,6 +82,12 @@ class Diagnosis:
         if key in self._chosen():
             self._streams[key].observe(block)
 
+    def end(self) -> None:
+        """The session is over: no block is to come. Some conditions count only then."""
+        self._found = None
+        for watched in (self._whole, *self._streams.values()):
+            watched.end()
+
     @property
     def findings(self) -> tuple[GradientFinding, ...]:
         """What was found so far, by step, and within a step in backward order of layers."""
@@ -130,6 +136,11 @@ class _Watched:
             with np.errstate(all="ignore"):  # NaN and infinities are what is looked for
                 for watch in watches:
                     watch.observe(figures)
+
+    def end(self) -> None:
+        for watches in self._by_status.values():
+            for watch in watches:
+                watch.end()
 
     def findings(self) -> Iterator[GradientFinding]:
         for watches in self._by_status.values():

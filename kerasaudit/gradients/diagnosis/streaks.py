@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-__all__ = ["NEVER", "Hysteresis", "Runs", "outbreaks"]
+__all__ = ["NEVER", "Hysteresis", "Runs", "neighbours", "outbreaks"]
 
 NEVER = -1
 
@@ -126,3 +126,26 @@ def outbreaks(began: Mapping[int, int], within: int) -> Iterator[list[int]]:
         group.append(layer)
     if group:
         yield group
+
+
+def neighbours(layers: Sequence[int], began: Mapping[int, int], within: int) -> Iterator[list[int]]:
+    """Rows of layers that a condition took hold of together.
+
+    Args:
+        layers: the indices of all layers that count, in forward order.
+        began: the step at which it began, for those in which it did.
+        within: how many steps apart the layers of a row may have begun.
+
+    Yields:
+        the layers of each row, in forward order: no layer that counts lies between them.
+    """
+    row: list[int] = []
+    for layer in layers:
+        steps = [began[other] for other in (*row, layer) if other in began]
+        if row and (layer not in began or max(steps) - min(steps) > within):
+            yield row
+            row = []
+        if layer in began:
+            row.append(layer)
+    if row:
+        yield row

@@ -130,7 +130,12 @@ class IdenticalKernels(Watch[Thresholds]):
         import numpy as np
 
         values = figures.block.values[start:stop][:, :, self._doubles]
-        values = values.reshape(-1, len(self._doubles))
+        of_norms = figures.statistics.index("l2")
+        sized = (values[:, of_norms] > _SMALLEST).all(axis=0)  # zeros are equal and no copies
+        self._doubles, self._group = self._doubles[sized], self._group[sized]
+        if not sized.any():
+            return
+        values = values[:, :, sized].reshape(-1, len(self._doubles))
         rows = np.column_stack((self._group, _bits(values).T))
         _, group, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
         group = group.reshape(-1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kerasaudit.finding import Kind
 from kerasaudit.gradients.diagnosis.rule import GradientFinding, Watch, diagnosis, shown
-from kerasaudit.gradients.diagnosis.streaks import NEVER, Runs
+from kerasaudit.gradients.diagnosis.streaks import NEVER, Runs, neighbours
 from kerasaudit.gradients.diagnosis.thresholds import at_least
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ KIND = Kind(
     "KA406",
     "kernels have a gradient and do not change",
     "The update of a kernel is exactly zero over many recorded steps in a row, though its gradient "
-    "is not. Neighbouring layers of which that is so from the same step on are one finding. "
+    "is not. Neighbouring layers of which that is so from about the same step on are one finding. "
     "Micro-steps of gradient accumulation, which update nothing, are left out.",
     "The kernel is not trained: the learning rate is 0, a constraint holds it, or each update is "
     "below what its dtype can resolve.",
@@ -79,21 +79,9 @@ class Unchanged(Watch[Thresholds]):
         found = {layer: units for layer in seen if (units := self._units(layer))}
         # A scale or slope that moves is no neighbour: only a layer with kernels of its own is.
         layers = [i for i in seen if i in found or self._is_weighty(i)]
-        for group in self._groups(layers, found):
+        began = {layer: self._step(units) for layer, units in found.items()}
+        for group in neighbours(layers, began, self.thresholds.steps * self.stream.every):
             yield self._report(group, found, everything=len(group) == len(layers) > 1)
-
-    def _groups(self, layers: list[int], found: dict[int, Any]) -> Iterator[list[int]]:
-        """Neighbours in forward order that stopped changing in the same step."""
-        group: list[int] = []
-        for layer in layers:
-            began = self._step(found[layer]) if layer in found else None
-            if group and began != self._step(found[group[-1]]):
-                yield group
-                group = []
-            if began is not None:
-                group.append(layer)
-        if group:
-            yield group
 
     def _is_weighty(self, layer: int) -> bool:
         return any(self.layout.weighty[i] for i in self.layout.weights_of[layer])

@@ -86,10 +86,25 @@ class TestLossScale:
         assert found.evidence == {"overflows": 26, "steps": 100, "loss_scale": 2.0**15}
         assert self.overflowed(100, np.r_[10:35, 60]).names() == []  # 26 of 51
 
-    def test_every_step_however_few(self):
-        found = only(self.overflowed(3, slice(None)), "loss-scale-overflow")
-        assert (found.step, found.last_step, found.share) == (0, 2, 1.0)
-        assert self.overflowed(4, slice(0, 3)).names() == []
+    def test_every_step_so_far(self):
+        # A start may halve a scale of 2 ** 15 in each of its first 15 steps.
+        assert self.overflowed(15, slice(None)).names() == []
+        found = only(self.overflowed(16, slice(None)), "loss-scale-overflow")
+        assert (found.step, found.last_step, found.share) == (0, 15, 1.0)
+        assert self.overflowed(17, slice(0, 16)).names() == []  # the next step was good
+        assert self.overflowed(17, slice(1, 17)).names() == []
+        few = {"loss-scale-overflow": {"start": 3}}
+        assert self.overflowed(3, slice(None)).names(few) == ["loss-scale-overflow"]
+
+    def test_every_step_of_a_training_that_is_over_however_few(self):
+        for rows, names in ((slice(None), ["loss-scale-overflow"]), (slice(0, 2), [])):
+            diagnosis = self.overflowed(3, rows).diagnosis()
+            assert diagnosis.findings == ()
+            diagnosis.end()
+            assert [f.name for f in diagnosis.findings] == names
+        healthy = Recording(THREE, 3).diagnosis()
+        healthy.end()
+        assert healthy.findings == ()
 
 
 class TestVanishing:
@@ -216,6 +231,34 @@ class TestExploding:
             recording.scale(layer, 1e-4, slice(0, 30))
         assert recording.names({"vanishing": None}) == []
 
+    def test_a_single_step_of_a_thousand_times_the_first(self):
+        recording = Recording(THREE, 20, level=0.01).put("l2", "b/kernel", 3 * 0.01, 0)
+        recording.put("l2", "b/kernel", 3 * 9.9, 5)
+        assert recording.names() == []
+        recording.put("l2", "b/kernel", 3 * 10.1, 5)
+        found = only(recording, "exploding")
+        assert (found.layer, found.step, found.last_step) == ("b", 5, 5)
+        assert found.evidence["exceeds"] == "extreme, growth"
+        assert found.evidence["extreme_bound"] == pytest.approx(10, rel=1e-6)
+        assert found.message.startswith("at step 5, the gradient of 'b' explodes: root mean")
+        recording.put("l2", "b/kernel", 3 * 2.0, slice(3, 5))  # 200 times: two more steps
+        found = only(recording, "exploding")
+        assert (found.step, found.last_step) == (3, 5)
+        assert found.message.startswith("from step 3 on")
+        assert recording.names({"exploding": {"floor": 11.0}}) == []
+
+    def test_a_single_step_and_a_row_of_them_are_one_finding(self):
+        recording = Recording(THREE, 20).put("l2", "b/kernel", 3 * 0.01, 0)
+        recording.put("l2", "b/kernel", 3 * 11.0, 2).put("l2", "b/kernel", 3 * 2.0, slice(13, 16))
+        found = only(recording, "exploding")
+        assert (found.step, found.last_step) == (2, 15)
+
+    def test_a_single_step_below_the_floor_is_not_meant(self):
+        recording = Recording(THREE, 20).put("l2", "c/kernel", 3 * 1.5)  # above it, and healthy
+        recording.put("l2", "b/kernel", 3 * 1e-4, 0).put("l2", "b/kernel", 3 * 0.99, 5)
+        assert recording.names(APART) == []
+        assert recording.put("l2", "b/kernel", 3 * 1.01, 5).names(APART) == ["exploding"]
+
     def test_spikes_beside_the_running_median(self):
         recording = Recording(THREE, 80, level=30.0)
         for layer in "abc":
@@ -264,14 +307,19 @@ class TestDead:
         assert recording.names() == []  # a quarter of the layer: healthy by default
         assert recording.names({"dead": {"share": 0, "steps": 51}}) == []
 
-    def test_half_of_a_layer(self):
-        recording = Recording(THREE, 60).zero("b/kernel", kernel=0).zero("b/kernel", kernel=3)
-        found = only(recording, "dead")
-        assert (found.kernel, found.kernels, found.share) == (None, 2, 0.5)
-        assert found.evidence["kernels"] == "0, 3"
+    def test_seven_tenths_of_a_layer(self):
+        recording = Recording(network("a", "b", kernels=10), 60)
+        for kernel in (0, 1, 2, 4, 5, 6):
+            recording.zero("b/kernel", kernel=kernel)
+        assert recording.names() == []
+        found = only(recording.zero("b/kernel", kernel=9), "dead")
+        assert (found.kernel, found.kernels, found.share) == (None, 7, 0.7)
+        assert found.evidence["kernels"] == "0, 1, 2, 4, 5, 6, 9"
         recording.put("max_abs", "b/kernel", 0.1, slice(0, 4), kernel=0)
         assert only(recording, "dead").step == 0
-        assert only(recording.put("max_abs", "b/kernel", 0.1, 0, kernel=3), "dead").step == 1
+        for kernel in (1, 2, 4, 5, 6, 9):
+            recording.put("max_abs", "b/kernel", 0.1, 0, kernel=kernel)
+        assert only(recording, "dead").step == 1
 
     def test_a_layer_killed_by_its_bias(self):
         # Nothing flows back through b, so a is cut off; c is fed zeros, but its bias lives.
@@ -280,16 +328,63 @@ class TestDead:
         assert (found.path, found.weight, found.step, found.last_step) == ("b", None, 0, 19)
         assert (found.kernels, found.share) == (8, 1.0)
         assert found.evidence["layers_affected"] == 3
-        assert found.message.endswith("zero; so is 'a', before it; 'c', after it, is fed zeros")
-        assert Recording(THREE, 20).zero("c").findings()[0].message.endswith("is exactly zero")
+        assert "zero; so is 'a', before it; 'c', after it, is fed zeros" in found.message
+        # Had a been killed, b would be silent, too, unless one of its biases is positive.
+        assert found.message.endswith("begun in any of 'a', 'b': recording weight_l2 may tell")
+        assert found.evidence["candidates"] == "a, b"
+
+    def test_one_silent_layer_is_in_no_doubt(self):
+        found = only(Recording(THREE, 20).zero("a").zero("b/kernel"), "dead")
+        assert (found.layer, found.evidence["candidates"]) == ("a", "a")
+        assert found.message.endswith("is exactly zero; 'b', after it, is fed zeros")
+        assert found.advice.startswith("Look at the layer's bias")
+
+    def test_a_layer_that_is_given_zeros_keeps_its_bias(self):
+        found = only(Recording(THREE, 20).zero("a/kernel"), "dead")
+        assert (found.layer, found.kernels) == ("a", 4)
+        assert found.message.endswith("zero; that of its bias is not: it is fed zeros")
+        assert found.advice == "Look at what the layer is given: its inputs are all zero."
+
+    def test_the_layer_whose_biases_outweigh_its_kernels(self):
+        # All but c are silent. Norms of kernels are 0.27 to 0.33 here: six times is below 2.
+        recording = Recording(network(*"abcd"), 20, ("l2", "max_abs", "weight_l2"))
+        recording.zero("a").zero("b").zero("c").zero("d/kernel")
+        for layer in "abc":
+            recording.put("weight_l2", f"{layer}/bias", 1.9)
+        found = only(recording, "dead")
+        assert (found.layer, found.evidence["candidates"]) == ("c", "a, b, c")
+        assert found.message.endswith("their biases do not tell")
+        recording.put("weight_l2", "b/kernel", 0.3).put("weight_l2", "b/bias", 1.81)
+        found = only(recording, "dead")
+        assert (found.layer, found.evidence["candidates"]) == ("b", "b")
+        assert found.evidence["killed_by_bias"] == 4
+        recording.put("weight_l2", "b/bias", 1.79, kernel=1)  # one of four is not
+        assert only(recording, "dead").layer == "c"
+        recording.put("weight_l2", "b/bias", 2.0).put("weight_l2", "a/bias", 3.0)
+        assert only(recording, "dead").layer == "b"  # of two, the one nearer to the output
 
     def test_the_bias_that_stands_out_names_the_layer(self):
         # b is fed zeros and its own bias is zero: a ReLU makes it silent, too.
         recording = Recording(THREE, 20, ("l2", "max_abs", "weight_l2"))
         recording.zero("a").zero("b").zero("c/kernel").put("weight_l2", "b/bias", 0.0)
-        assert only(recording.put("weight_l2", "a/bias", 1000.0), "dead").layer == "a"
-        recording.put("weight_l2", "b/bias", 101.0)
-        assert only(recording, "dead").layer == "b"  # 1000 is not ten times 101
+        recording.put("weight_l2", "a/bias", 0.0)
+        found = only(recording.put("weight_l2", "a/bias", 1.0, kernel=2), "dead")
+        assert (found.layer, found.evidence["largest_bias"]) == ("a", 1.0)
+        assert found.evidence["candidates"] == "a"
+        recording.put("weight_l2", "b/bias", 0.11, kernel=0)
+        assert only(recording, "dead").layer == "b"  # 1 is not ten times 0.11
+
+    def test_a_scale_is_no_bias(self):
+        entries = (*dense("a", 9, 4), weight("norm/gamma", 1, 4), *dense("c", 9, 4))
+        recording = Recording(Inventory(entries), 20, ("l2", "max_abs", "weight_l2"))
+        recording.zero("a").zero("norm").zero("c/kernel").put("weight_l2", "a/bias", 0.0)
+        recording.put("weight_l2", "norm/gamma", 1.0)
+        assert only(recording, "dead").evidence["candidates"] == "a, norm"
+        entries = (*dense("a", 9, 4), weight("norm/beta", 1, 4), *dense("c", 9, 4))
+        recording = Recording(Inventory(entries), 20, ("l2", "max_abs", "weight_l2"))
+        recording.zero("a").zero("norm").zero("c/kernel").put("weight_l2", "a/bias", 0.0)
+        recording.put("weight_l2", "norm/beta", 1.0)
+        assert only(recording, "dead").evidence["candidates"] == "norm"
 
     def test_a_layer_needs_five_steps(self):
         recording = Recording(THREE, 30).zero("b", slice(10, 14))
@@ -297,11 +392,74 @@ class TestDead:
         found = only(recording.zero("b", 14), "dead")
         assert (found.step, found.last_step) == (10, 14)
 
+    def test_layers_that_died_a_few_steps_apart_died_together(self):
+        recording = Recording(THREE, 30).zero("a", slice(3, 30)).zero("b", slice(8, 30))
+        found = only(recording, "dead")
+        assert (found.layer, found.step, found.evidence["layers_affected"]) == ("b", 8, 2)
+        recording = Recording(THREE, 30, every=10).zero("a", slice(3, 30)).zero("b", slice(8, 30))
+        assert only(recording, "dead").step == 80
+
     def test_layers_that_died_apart_are_apart(self):
         recording = Recording(THREE, 30).zero("a", slice(3, 30)).zero("b", slice(9, 30))
         assert [(f.layer, f.step) for f in recording.findings()] == [("a", 3), ("b", 9)]
         recording = Recording(THREE, 30).zero("a", slice(3, 30)).zero("c", slice(3, 30))
         assert [(f.layer, f.step) for f in recording.findings()] == [("c", 3), ("a", 3)]
+
+    def killed(self, bias=1.81, steps=slice(3, 8), inventory=THREE):
+        recording = Recording(inventory, 30, ("l2", "max_abs", "weight_l2"))
+        recording.put("weight_l2", "b/kernel", 0.3).put("weight_l2", "b/bias", bias, kernel=2)
+        recording.zero("b/kernel", steps, kernel=2)
+        return recording.zero("b/bias", steps, kernel=2)
+
+    def test_a_single_kernel_killed_by_its_bias(self):
+        found = only(self.killed(), "dead")
+        assert (found.code, found.path, found.kernel) == ("KA405", "b/kernel", 2)
+        assert (found.step, found.last_step, found.kernels, found.share) == (3, 7, 1, 1 / 4)
+        assert found.evidence["bias"] == pytest.approx(1.81)
+        assert found.evidence["weight_l2"] == pytest.approx(0.3)
+        assert found.message.startswith("kernel 2 is killed by its bias in 'b/kernel': from step 3")
+        assert self.killed().names({"dead": {"killing_bias": 6.1}}) == []
+
+    def test_what_is_not_killed_by_a_bias(self):
+        assert self.killed(bias=1.79).names() == []  # six times 0.3 is 1.8
+        assert self.killed(steps=slice(3, 7)).names() == []  # four steps
+        alive = self.killed()
+        assert alive.put("max_abs", "b/bias", 0.1, kernel=2).names() == []
+        alive = self.killed()
+        assert alive.put("max_abs", "b/kernel", 0.1, kernel=2).names() == []
+        other = self.killed(bias=0.1).put("weight_l2", "b/bias", 5.0, kernel=1)
+        assert other.names() == []  # another kernel's bias
+        assert self.killed().put("weight_l2", "b/bias", np.nan, kernel=2).names() == []
+        del (unknown := self.killed()).values["weight_l2"]
+        unknown.statistics = ("l2", "max_abs")
+        assert unknown.names() == []
+
+    def test_a_kernel_that_its_bias_outweighs_for_some_steps_only(self):
+        recording = self.killed(steps=slice(None))
+        recording.put("weight_l2", "b/bias", 0.1, slice(0, 10), kernel=2)
+        assert only(recording, "dead").step == 10
+
+    def test_killed_kernels_are_not_counted_twice(self):
+        recording = self.killed(steps=slice(None)).zero("b/kernel", kernel=0)
+        killed, dead = recording.findings({"dead": {"steps": 20, "share": 0}})
+        assert (killed.kernel, dead.kernel) == (2, 0)
+        assert (dead.evidence["dead in kernel"], dead.evidence["dead in bias"]) == (2, 1)
+        assert [f.kernel for f in recording.findings({"dead": {"steps": 20}})] == [2]
+
+    def test_several_killed_kernels(self):
+        recording = self.killed().put("weight_l2", "b/bias", 9.0, kernel=0)
+        recording.zero("b/kernel", slice(2, 9), kernel=0).zero("b/bias", slice(2, 9), kernel=0)
+        found = only(recording, "dead")
+        assert (found.kernel, found.kernels, found.evidence["kernels"]) == (None, 2, "0, 2")
+        assert (found.step, found.last_step, found.evidence["bias"]) == (2, 8, 9.0)
+
+    def test_a_bias_along_other_axes_is_not_a_kernels_own(self):
+        kernel = WeightEntry("b", "kernel", "D", (9, 4), "float32", (9, 2, 2), ("g", "u"), (1, 2))
+        for own, names in ((kernel.unit, ["dead"]), (("u", "g"), [])):
+            bias = WeightEntry("b", "bias", "D", (4,), "float32", (2, 2), own, (0, 1))
+            assert self.killed(inventory=Inventory((kernel, bias))).names() == names
+        inventory = Inventory((weight("b/kernel", 9, 4), weight("b/bias", 2, 4)))
+        assert self.killed(inventory=inventory).names() == []  # a bias of two elements
 
     def test_rows_of_an_embedding_are_exempt_unless_all_are_zero(self):
         entries = (weight("e/embeddings", 9, 4, "Embedding"), *dense("b", 9, 4))
@@ -353,6 +511,17 @@ class TestUnchanged:
         found = only(recording, "unchanged")
         assert (found.path, found.layer, found.step) == ("optimizer", None, 0)
         assert (found.evidence["layers_affected"], found.evidence["learning_rate"]) == (3, 0.0)
+
+    def test_a_row_of_layers_is_one_finding(self):
+        inventory = network(*"abcd")
+        recording = self.recording(inventory, 40).put("update_l2", "a", 0.0)
+        recording.put("update_l2", "b", 0.0, slice(10, 40))
+        found = only(recording, "unchanged")
+        assert (found.layer, found.step, found.evidence["layers_affected"]) == ("b", 10, 2)
+        recording.put("update_l2", "b", 1e-4, 10)
+        assert [(f.layer, f.step) for f in recording.findings()] == [("a", 0), ("b", 11)]
+        recording.put("update_l2", "b", 0.0, 10).put("update_l2", "d", 0.0)  # c lies between
+        assert [(f.layer, f.step) for f in recording.findings()] == [("d", 0), ("b", 10)]
 
     def test_micro_steps_are_left_out(self):
         recording = self.recording(steps=40)
@@ -433,6 +602,13 @@ class TestIdenticalKernels:
     def test_every_figure_counts(self):
         recording = self.recording()
         recording.values["max_abs"][:, recording.place("b/kernel").start] *= 1 + 1e-6
+        assert recording.names() == []
+
+    def test_zero_on_some_steps_is_not_meant(self):
+        recording = self.recording()
+        for statistic in ("l2", "max_abs"):
+            for kernel in (0, 2):
+                recording.put(statistic, "b/kernel", 0.0, slice(3, None, 6), kernel=kernel)
         assert recording.names() == []
 
     def test_zero_is_not_meant(self):

@@ -164,6 +164,7 @@ class TestTaps:
 class TestUnavailable:
     def test_what_is_not_recorded_is_named(self):
         assert Diagnosis(THREE, ("l2", "max_abs")).unavailable == (
+            ("dead", "weight_l2"),
             ("unchanged", "update_l2"),
             ("update-ratio", "update_ratio"),
             ("initial-variance", "weight_std"),
@@ -172,7 +173,7 @@ class TestUnavailable:
         assert Diagnosis(THREE, ALL).unavailable == ()
 
     def test_a_diagnosis_that_is_switched_off_misses_nothing(self):
-        off = {"unchanged": None, "update-ratio": None, "initial-variance": None}
+        off = dict.fromkeys(("dead", "unchanged", "update-ratio", "initial-variance"))
         assert Diagnosis(THREE, ("l2", "max_abs"), off).unavailable == ()
 
     def test_one_statistic_alone(self):

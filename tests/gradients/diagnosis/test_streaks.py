@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kerasaudit.gradients.diagnosis.streaks import Hysteresis, Runs, outbreaks
+from kerasaudit.gradients.diagnosis.streaks import Hysteresis, Runs, neighbours, outbreaks
 
 flags = st.lists(st.booleans(), min_size=1, max_size=40)
 cuts = st.lists(st.integers(0, 40), max_size=5)
@@ -70,3 +70,19 @@ def test_items_are_apart(make):
 def test_outbreaks():
     began = {0: 7, 1: 5, 2: 5, 3: 16, 4: 15}
     assert list(outbreaks(began, 10)) == [[2, 1, 0, 4], [3]]
+
+
+@pytest.mark.parametrize(
+    ("began", "rows"),
+    [
+        ({}, []),
+        ({1: 0}, [[1]]),
+        ({1: 0, 2: 5, 4: 3}, [[1, 2, 4]]),  # 3 does not count
+        ({1: 0, 4: 0}, [[1], [4]]),  # 2 lies between
+        ({1: 0, 2: 6}, [[1], [2]]),
+        ({1: 6, 2: 0, 4: 5}, [[1], [2, 4]]),
+        ({1: 0, 2: 4, 4: 8}, [[1, 2], [4]]),  # 1 and 4 are 8 apart
+    ],
+)
+def test_neighbours(began, rows):
+    assert list(neighbours([0, 1, 2, 4, 5], began, within=5)) == rows

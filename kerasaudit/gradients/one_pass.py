@@ -96,4 +96,5 @@ def gradients(
     store.end()
     diagnosis = Diagnosis(plan.inventory, plan.statistics, session=number)
     diagnosis.observe(block)
+    diagnosis.end()
     return Run(model.name, store, diagnosis.findings, diagnosis.unavailable)

@@ -95,7 +95,9 @@ class GradientRecorder(keras.callbacks.Callback):
         self.stop_on = _diagnoses(stop_on)
         self._store: Store = MemoryStore() if store is None else ParquetStore(store)
         self._session: _Session | None = None
+        # Of the sessions that have ended: what was found, and what could not be judged.
         self._ended: list[GradientFinding] = []
+        self._lacking: dict[tuple[str, str], None] = {}
         self._epoch = -1
         self._entered = False
         self._training: weakref.ref[Any] | None = None
@@ -182,6 +184,7 @@ class GradientRecorder(keras.callbacks.Callback):
             session.recording.remove()
             _ATTACHED.pop(session.model, None)
             self._ended += session.findings()
+            self._lacking.update(dict.fromkeys(session.diagnosis.unavailable))
             self._store.flush()
             self._store.end()
 
@@ -216,11 +219,14 @@ class GradientRecorder(keras.callbacks.Callback):
     def run(self) -> Run:
         """What has been recorded so far, as one result."""
         self.flush()
+        lacking = dict(self._lacking)
+        if self._session is not None:
+            lacking.update(dict.fromkeys(self._session.diagnosis.unavailable))
         return Run(
             name=self._name,
             store=self._store,
             findings=self.findings,
-            unavailable=() if self._session is None else self._session.diagnosis.unavailable,
+            unavailable=tuple(lacking),
             overhead=self.overhead,
         )
 
@@ -349,6 +355,7 @@ class _Session:
     def check(self) -> None:
         """Hold what was recorded against the steps that the optimizers say they made."""
         self.shortfalls = self.recording.shortfalls()
+        self.diagnosis.end()
 
     def findings(self) -> list[GradientFinding]:
         """What the diagnoses found, and where the record is not whole."""

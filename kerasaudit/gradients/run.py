@@ -137,6 +137,7 @@ class Run:
             watch = _diagnosis(one, thresholds)
             for block in self.store.blocks(one.session):
                 watch.observe(block)
+            watch.end()
             found += watch.findings
         return tuple(found)
 

@@ -9,13 +9,8 @@ import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 
 from kerasaudit.gradients.backends.recording import Count, Recording
-from kerasaudit.gradients.backends.tensorflow import (
-    Stream,
-    combined,
-    is_first_replica,
-    step_numbers,
-    value_of,
-)
+from kerasaudit.gradients.backends.tensorflow import combined, is_first_replica, value_of
+from kerasaudit.gradients.backends.tensorflow_ring import Stream, step_numbers
 from kerasaudit.gradients.block import Block
 from kerasaudit.gradients.figures import Tensors
 from kerasaudit.gradients.hooks import loss_scale_of

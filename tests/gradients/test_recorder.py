@@ -383,6 +383,24 @@ def test_training_stops_on_a_finding(model):
     assert (finding.name, finding.step, finding.layer) == ("non-finite", 1, "out")
 
 
+def test_what_cannot_be_judged_is_known_after_the_training_too(model):
+    recorder = ka.GradientRecorder(statistics=("l2", "max_abs"))
+    fit(model, regression(), recorder)
+    assert ("update-ratio", "update_ratio") in recorder.run.unavailable
+    assert ("unchanged", "update_l2") in recorder.run.unavailable
+
+
+def test_a_training_that_overflowed_in_each_of_its_few_steps_is_found_when_it_is_over(keras, model):
+    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(), initial_scale=2.0**127)
+    model.compile(scaled, "mse")
+    x, y = regression()
+    recorder = ka.GradientRecorder()
+    fit(model, (1e3 * x, 1e3 * y), recorder)
+    (finding,) = recorder.findings
+    assert (finding.code, finding.step, finding.last_step) == ("KA402", 0, 5)
+    assert set(recorder.steps["status"]) == {"overflow"}
+
+
 def test_a_store_in_use_or_no_run_is_refused_before_training(model, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(TargetError):

@@ -143,6 +143,11 @@ class GradientRecorder(keras.callbacks.Callback):
                 self._drain(self._session)
                 self._store.flush()
 
+    def on_test_end(self, logs: Any = None) -> None:
+        """Forget the loss of an evaluation: it is no training step's."""
+        if self._session is not None:
+            self._session.recording.loss = None
+
     def on_train_end(self, logs: Any = None) -> None:
         """Put everything back, unless a `with` goes on."""
         self._training = None

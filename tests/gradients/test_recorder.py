@@ -115,6 +115,26 @@ def test_the_ring_is_read_before_it_is_full(model):
     assert recorder.findings == ()
 
 
+def test_the_loss_of_an_evaluation_is_not_taken_for_a_steps(keras):
+    class Own(keras.Sequential):
+        def train_step(self, data):
+            import tensorflow as tf
+
+            x, y = data
+            with tf.GradientTape() as tape:  # a loss of its own, past compute_loss
+                loss = tf.reduce_mean(tf.abs(self(x) - y))
+            grads = tape.gradient(loss, self.trainable_variables)
+            self.optimizer.apply(grads, self.trainable_variables)
+            return {"loss": loss}
+
+    net = Own([keras.Input((4,)), keras.layers.Dense(3, name="out")])
+    net.compile("sgd", "mse", run_eagerly=True)
+    recorder = ka.GradientRecorder()
+    fit(net, regression(), recorder, validation_data=regression(8))
+    assert not recorder.steps["loss_known"].any()
+    assert recorder.steps["step"].tolist() == list(range(6))
+
+
 # -- nothing is left behind ---------------------------------------------------------------------
 
 

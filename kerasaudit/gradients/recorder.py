@@ -16,6 +16,7 @@ import keras
 from kerasaudit.errors import ConfigError
 from kerasaudit.gradients.backends import record
 from kerasaudit.gradients.diagnosis import DIAGNOSES, Diagnosis, GradientFinding, incomplete
+from kerasaudit.gradients.inventory import Inventory
 from kerasaudit.gradients.plan import make_plan
 from kerasaudit.gradients.run import Overhead, Run
 from kerasaudit.gradients.statistics import DEFAULT, checked
@@ -93,6 +94,7 @@ class GradientRecorder(keras.callbacks.Callback):
         self.elements_of = elements
         self.thresholds = thresholds
         self.stop_on = _diagnoses(stop_on)
+        Diagnosis(Inventory(()), self.statistics, thresholds)  # refuses what it does not know, now
         self._store: Store = MemoryStore() if store is None else ParquetStore(store)
         self._session: _Session | None = None
         # Of the sessions that have ended: what was found, and what could not be judged.
@@ -190,8 +192,7 @@ class GradientRecorder(keras.callbacks.Callback):
             _ATTACHED.pop(session.model, None)
             self._ended += session.findings()
             self._lacking.update(dict.fromkeys(session.diagnosis.unavailable))
-            self._store.flush()
-            self._store.end()
+            self._store.end()  # which writes what is left
 
     def for_tape(self, model: Any) -> TapeRecording:
         """The recording of a loop with `RecordingTape`: the one in progress, or a new session.

@@ -199,6 +199,9 @@ def _notes(run: Run, others: int) -> Iterator[str]:
         yield f"{others} earlier {noun} of the run had other weights and is not shown here."
     if not all(one.closed for one in run.sessions):
         yield "The recording was not ended: its process died, or training goes on."
+    stride = getattr(run.store, "thinned", 1)
+    if stride > 1:
+        yield f"Of the recorded steps one in {stride} is kept, for want of room in memory."
     for diagnosis, lack in run.unavailable:
         yield f"{diagnosis} is not judged, or not in full: {lack} is not recorded."
 

@@ -421,6 +421,15 @@ def test_a_training_that_overflowed_in_each_of_its_few_steps_is_found_when_it_is
     assert set(recorder.steps["status"]) == {"overflow"}
 
 
+def test_a_run_that_outgrows_its_memory_is_thinned_evenly_and_says_so(model, monkeypatch):
+    recorder = ka.GradientRecorder()
+    monkeypatch.setattr(recorder._store, "limit", 2_000)  # 16 kernels × 2 × 4 bytes: 15 steps
+    fit(model, regression(80), recorder, batch_size=1, epochs=1)
+    steps = recorder.steps["step"].tolist()
+    assert steps == list(range(0, 80, 8))  # 80, 40 and 20 steps are too many, 10 are not
+    assert any("one in 8 is kept" in note for note in recorder.run.summary().notes)
+
+
 def test_a_store_in_use_or_no_run_is_refused_before_training(model, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(TargetError):

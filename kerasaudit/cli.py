@@ -158,13 +158,15 @@ def gradients(
 
         for path in paths:
             report.check(path, RunSummary)  # before the work, not after it
+        if options["store"] is not None and len(targets) > 1:
+            raise TargetError(f"--store: expected one target to keep, received {len(targets)}")
         summaries = [_recorded(target, options).summary() for target in targets]
-        for path in paths:
-            report.save(summaries, path)
         if format_ == "terminal":
             report.formats(RunSummary)["terminal"].write(summaries, sys.stdout)
         else:
             click.echo(report.render(summaries, format_), nl=False)
+        for path in paths:  # last: a training is not lost for a folder that there is not
+            report.save(summaries, path)
         sys.exit(_runs_exit_code(summaries))
 
 
@@ -284,8 +286,7 @@ def _recorded(target: str, options: dict[str, Any]) -> Run:
     text, data = given.pop("thresholds"), given.pop("data")
     thresholds = None if text is None else _parse_object("--thresholds", text)
     if is_run(target):
-        if data is not None:
-            raise TargetError(f"--data: {target} is a recorded run, which is not trained")
+        _refuse_training_options(target, given)
         return open_run(target, thresholds)
     if data is None:
         raise TargetError(
@@ -301,6 +302,18 @@ def _recorded(target: str, options: dict[str, Any]) -> Run:
             progress=lambda made, steps: progress.started(f"training {target}", made, steps),
             **given,
         )
+
+
+def _refuse_training_options(target: str, given: dict[str, Any]) -> None:
+    """A recorded run is not trained: an option that would do nothing is refused."""
+    source = click.get_current_context().get_parameter_source
+    command_line = click.core.ParameterSource.COMMANDLINE
+    for name in ("data", *given):
+        if source(name) is command_line:
+            option = "--" + {"arguments": "kwargs", "layers": "layer"}.get(name, name)
+            raise TargetError(
+                f"{option.replace('_', '-')}: {target} is a recorded run, which is not trained"
+            )
 
 
 def _runs_exit_code(summaries: list[RunSummary]) -> int:

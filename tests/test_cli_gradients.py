@@ -6,6 +6,7 @@ import json
 import textwrap
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
 
@@ -139,6 +140,73 @@ def test_arrays_of_other_lengths_are_refused(folder):
     made = invoke("nets.py::compiled", "--data", "odd.npz")
     assert made.exit_code == 2
     assert "x of 8, y of 7" in made.stderr
+
+
+def test_the_builders_own_optimizer_is_kept_and_its_rate_is_set(folder):
+    from kerasaudit import open_run
+
+    options = ("nets.py::compiled", "--data", "data.npz", "--steps", 2)
+    assert invoke(*options, "--learning-rate", "0.5", "--store", "a").exit_code in (0, 1)
+    assert open_run("a").steps["learning_rate"].tolist() == [0.5, 0.5]
+    assert invoke(*options, "--loss", "mae", "--store", "b").exit_code == 0
+    (session,) = open_run("b").sessions
+    assert session.about["optimizers"] == {"optimizer": "SGD"}
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--store", "s"), ("--optimizer", "sgd"), ("--every", "5"), ("--elements", "out/kernel"),
+     ("--learning-rate", "1"), ("--thresholds", "{}")],
+)  # fmt: skip
+def test_an_option_of_a_training_is_refused_without_steps(folder, option):
+    made = invoke("nets.py::compiled", "--data", "data.npz", *option)
+    assert made.exit_code == 2
+    assert "give --steps" in made.stderr
+    assert made.stderr.count("\n") == 1
+
+
+def test_options_of_a_training_are_refused_for_a_recorded_run(folder):
+    invoke("nets.py::compiled", "--data", "data.npz", "--steps", 2, "--store", "run")
+    for option in (("--steps", 3), ("--seed", 1), ("--data", "data.npz"), ("--layer", "out")):
+        made = invoke("run", *option)
+        assert made.exit_code == 2
+        assert f"{option[0]}: run is a recorded run, which is not trained" in made.stderr
+    two = invoke("nets.py::net", "nets.py::net", "--data", "data.npz", "--steps", 2, "--store", "x")
+    assert "--store: expected one target" in two.stderr
+
+
+def test_a_part_that_is_gone_or_changed_is_named(folder):
+    invoke("nets.py::compiled", "--data", "data.npz", "--steps", 4, "--store", "run")
+    part = min((folder / "run" / "kernels").glob("*.parquet"))
+    sound, group = part.read_bytes(), pyarrow.parquet.read_metadata(part).row_group(0)
+    columns = {group.column(i).path_in_schema: group.column(i) for i in range(group.num_columns)}
+    within = columns["l2"].data_page_offset + columns["l2"].total_compressed_size - 2
+    part.write_bytes(sound[:within] + bytes([sound[within] ^ 0xFF]) + sound[within + 1 :])
+    changed = invoke("run")
+    assert (changed.exit_code, part.name in changed.stderr) == (2, True)
+    part.write_bytes(sound)
+    assert invoke("run").exit_code == 0
+    min((folder / "run" / "steps").glob("*.parquet")).unlink()
+    gone = invoke("run")
+    assert gone.exit_code == 2
+    assert "expected 2 parts of session 0, found 1" in gone.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 and no more"])
+def test_files_that_are_no_npz_are_refused_in_one_line(folder, content):
+    (folder / "odd.npz").write_bytes(content)
+    np.save(folder / "array.npy", np.zeros(3))
+    for name in ("odd.npz", "array.npy"):
+        made = invoke("nets.py::compiled", "--data", name)
+        assert made.exit_code == 2
+        assert f"{name}: expected arrays in a .npz file" in made.stderr
+        assert made.stderr.count("\n") == 1
+
+
+def test_a_report_is_printed_before_it_cannot_be_saved(folder):
+    made = invoke("nets.py::compiled", "--data", "data.npz", "--save", "nets.py/a.html")
+    assert made.exit_code == 2
+    assert "hidden/kernel" in made.stdout
 
 
 def test_pickled_arrays_are_not_loaded(folder):

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from kerasaudit.errors import ConfigError
+from kerasaudit.errors import ConfigError, TargetError, one_line
 
-__all__ = ["Batch", "check_loss", "loss_function", "make_batch", "untouched"]
+__all__ = ["Batch", "check_loss", "check_model", "loss_function", "make_batch", "untouched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,48 @@ class Batch:
 
 
 def make_batch(x: Any, y: Any, sample_weight: Any) -> Batch:
-    """The batch as tensors of the backend."""
+    """The batch as tensors of the backend.
+
+    Raises:
+        TargetError: these are no arrays, or not of one length.
+    """
     from keras import ops, tree
 
     def tensors(structure: Any) -> Any:
         return tree.map_structure(ops.convert_to_tensor, structure)
 
-    weights = None if sample_weight is None else tensors(sample_weight)
-    return Batch(tensors(x), tensors(y), weights)
+    try:
+        weights = None if sample_weight is None else tensors(sample_weight)
+        batch = Batch(tensors(x), tensors(y), weights)
+        lengths = {
+            name: sorted({int(one.shape[0]) for one in tree.flatten(part) if len(one.shape)})
+            for name, part in (("x", batch.x), ("y", batch.y), ("sample_weight", weights))
+            if part is not None
+        }
+    except Exception as error:  # each backend refuses in its own way
+        raise TargetError(
+            f"a batch: expected arrays of numbers, received x {type(x).__name__}, "
+            f"y {type(y).__name__}: {one_line(error, 200)}"
+        ) from error
+    if (
+        len({length for each in lengths.values() for length in each}) != 1
+        or [0] in lengths.values()
+    ):
+        raise TargetError(
+            "a batch: expected arrays of one length, at least 1, received "
+            + ", ".join(
+                f"{name} of {' and '.join(map(str, n)) or 0}" for name, n in lengths.items()
+            )
+        )
+    return batch
+
+
+def check_model(model: Any) -> None:
+    """`TargetError` for what is no Keras model."""
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise TargetError(f"expected a Keras model, received {type(model).__name__}")
 
 
 def check_loss(loss: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kerasaudit.errors import ConfigError, TargetError, one_line
 from kerasaudit.gradients.backends import backend_module
-from kerasaudit.gradients.batch import check_loss, make_batch
+from kerasaudit.gradients.batch import check_loss, check_model, make_batch
 from kerasaudit.gradients.diagnosis import Diagnosis
 from kerasaudit.gradients.plan import make_plan
 from kerasaudit.gradients.run import Run
@@ -63,6 +63,7 @@ def gradients(
     >>> grads.kernels[["kernel", "size", "l2", "max_abs"]].astype(float).values.tolist()
     [[0.0, 2.0, 50.0, 40.0]]
     """
+    check_model(model)
     needing = sorted(set(statistics) & set(_NEEDS_A_STEP))
     if needing:
         raise ConfigError(
@@ -83,9 +84,10 @@ def gradients(
         statistics=statistics,
         elements=[plan.inventory.recorded[place].path for place in every],
     )
+    batch = make_batch(x, y, sample_weight)
     try:
-        block = backend_module().one_pass(model, plan, make_batch(x, y, sample_weight), loss)
-    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        block = backend_module().one_pass(model, plan, batch, loss)
+    except Exception as error:  # backends and users' layers raise anything
         described = one_line(f"{type(error).__name__}: {error}")
         raise TargetError(
             f"model {model.name!r}: cannot be run on this batch: {described}"

@@ -206,7 +206,7 @@ def _columns(path: Path, names: Sequence[str], rows: int) -> dict[str, Any]:
 
     if not names or not rows:
         return {}
-    with pyarrow.parquet.ParquetFile(path) as file:
+    with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
         table = file.read(columns=list(names))
     if table.num_rows != rows:
         raise ValueError(f"expected {rows:,} rows, found {table.num_rows:,}")

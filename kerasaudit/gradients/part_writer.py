@@ -182,6 +182,7 @@ def _write(
                 compression="zstd",
                 use_dictionary=encoded,
                 write_statistics=encoded,  # no one looks for a part by its figures
+                write_page_checksum=True,
                 store_schema=False,  # so that a reader gets strings, not categories of Arrow's
             ) as writer,
         ):

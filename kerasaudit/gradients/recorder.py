@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -87,6 +87,9 @@ class GradientRecorder(keras.callbacks.Callback):
         stop_on: str | Sequence[str] = (),
     ) -> None:
         super().__init__()
+        given = {"layers": layers, "statistics": statistics, "taps": taps, "elements": elements}
+        for name, value in {**given, "stop_on": stop_on}.items():
+            _check_names(name, value)
         self.every = every
         self.layers = layers
         self.statistics = checked(statistics)
@@ -115,6 +118,7 @@ class GradientRecorder(keras.callbacks.Callback):
         self._began = time.perf_counter()
         self._watch_for_the_end()
         with self._host_time():
+            _build(self.model)
             self._attach(self.model, lambda plan: record(self.model, plan))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -122,10 +126,20 @@ class GradientRecorder(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Take the optimizers' iterations as they are after every callback has begun."""
-        if self._session is not None and not self._session.based:
-            self._session.based = True
-            self._session.recording.rebase()
+        """Take the optimizers' iterations as they are after every callback has begun.
+
+        A callback may have compiled the model anew: its other optimizer is hooked then.
+        """
+        session = self._session
+        if session is None:
+            return
+        if session.recording.replaced:
+            with self._host_time():
+                self._attach(self.model, lambda plan: record(self.model, plan))
+                session = self._session
+        if session is not None and not session.based:
+            session.based = True
+            session.recording.rebase()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Read the rings before they are full."""
@@ -209,14 +223,15 @@ class GradientRecorder(keras.callbacks.Callback):
                 f"RecordingTape sees gradients and no updates: expected statistics and taps of "
                 f"the gradient alone, received {asked}"
             )
-        self._attach(model, lambda plan: TapeRecording(model, plan, self))
-        assert self._session is not None
-        recording = self._session.recording
-        if not isinstance(recording, TapeRecording):
+        if self._session is not None and self._session.recording.of_fit:
             raise ConfigError(
                 f"model {model.name!r}: this recorder is in use by fit; expected another one for "
                 "a RecordingTape"
             )
+        self._attach(model, lambda plan: TapeRecording(model, plan, self), of_fit=False)
+        assert self._session is not None
+        recording = self._session.recording
+        assert isinstance(recording, TapeRecording)
         return recording
 
     # -- results --------------------------------------------------------------------------------
@@ -276,7 +291,9 @@ class GradientRecorder(keras.callbacks.Callback):
 
     # -- sessions -------------------------------------------------------------------------------
 
-    def _attach(self, model: Any, make: Callable[[Plan], Recording]) -> None:
+    def _attach(
+        self, model: Any, make: Callable[[Plan], Recording], *, of_fit: bool = True
+    ) -> None:
         other = _ATTACHED.get(model)
         if other is not None and other is not self:
             if other.in_use:
@@ -286,7 +303,8 @@ class GradientRecorder(keras.callbacks.Callback):
                 )
             other.close()
         session = self._session
-        if session is not None and session.model is model and session.recording.installed:
+        goes_on = session is not None and session.model is model and session.recording.installed
+        if session is not None and goes_on and session.recording.of_fit is of_fit:
             return
         self.close()
         self._name = model.name
@@ -310,6 +328,27 @@ class GradientRecorder(keras.callbacks.Callback):
         except BaseException:
             self.close()
             raise
+        if of_fit:
+            make_train_function = model.make_train_function
+            around = self._unless_left(model, make_train_function)
+            recording.hooks.set(model, "make_train_function", around)
+
+    def _unless_left(self, model: Any, make: Callable[..., Any]) -> Callable[..., Any]:
+        """`make_train_function`, which `fit` begins with: one that was left is put back first.
+
+        An exception that somebody keeps (a notebook keeps the last one) keeps the call of `fit`
+        that raised it alive, and with it the hooks.
+        """
+
+        def made(force: bool = False) -> Any:
+            if self.in_use:
+                return make(force=force)
+            self._training = None
+            self._stop_clock()
+            self.close()
+            return model.make_train_function(force=force)
+
+        return made
 
     def _drain(self, session: _Session) -> None:
         for block in session.recording.drain(self._epoch):
@@ -319,8 +358,8 @@ class GradientRecorder(keras.callbacks.Callback):
     @property
     def in_use(self) -> bool:
         """Whether a `with` or a `fit` still goes on."""
-        fitting = self._training is not None and self._training() is not None
-        return self._entered or fitting
+        callbacks = None if self._training is None else self._training()
+        return self._entered or (callbacks is not None and _is_running(callbacks))
 
     def _watch_for_the_end(self) -> None:
         """Have `close` called when `fit` is left by an exception, of which Keras tells nobody.
@@ -377,6 +416,42 @@ def _left(recorder: weakref.ref[GradientRecorder], training: weakref.ref[Any]) -
         one._stop_clock()  # noqa: SLF001
         if not one._entered:  # noqa: SLF001
             one.close()
+
+
+def _build(model: Any) -> None:
+    """Build what is not built yet, from the data that `fit` is about to feed.
+
+    On JAX and Torch `fit` has done it by now. On TensorFlow it leaves it to the first step, and a
+    step cannot be hooked for weights that there are not.
+    """
+    if all(layer.built for layer in model._flatten_layers()):  # noqa: SLF001 - no public walk
+        return
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - nobody hands the data over
+    while frame is not None and "epoch_iterator" not in frame.f_locals:
+        frame = frame.f_back
+    if frame is not None:
+        data = frame.f_locals["epoch_iterator"]
+        model._symbolic_build(iterator=data)  # noqa: SLF001 - as `fit` does elsewhere
+        data.reset()
+
+
+def _is_running(callbacks: Any) -> bool:
+    """Whether the call of `fit` that made a list of callbacks is on the stack of a thread."""
+    for top in sys._current_frames().values():  # noqa: SLF001 - there is no public name for it
+        frame: FrameType | None = top
+        while frame is not None:
+            if frame.f_code.co_name == "fit" and frame.f_locals.get("callbacks") is callbacks:
+                return True
+            frame = frame.f_back
+    return False
+
+
+def _check_names(what: str, value: Any) -> None:
+    named = value is None and what == "layers"
+    if isinstance(value, (str, Sequence, Set)):
+        named = bool(value) or what != "statistics"
+    if not named:
+        raise ConfigError(f"{what}: expected a name or several, received {value!r}")
 
 
 def _diagnoses(names: str | Sequence[str]) -> frozenset[str]:

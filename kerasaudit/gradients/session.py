@@ -22,6 +22,7 @@ class Session:
         about: what the recorder says of it, as JSON has it: versions, the model's name, …
         every: every how many steps one is recorded.
         closed: whether it was ended; `False` for one that is under way or whose process died.
+        parts: how many parts it has in a folder, once it is closed.
 
     >>> Session(0, Inventory(()), ("l2",), {"model": "net"}, every=10).to_json()["every"]
     10
@@ -33,6 +34,7 @@ class Session:
     about: Mapping[str, Any]
     every: int = 1
     closed: bool = False
+    parts: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The session as `run.json` has it."""
@@ -43,6 +45,7 @@ class Session:
             "statistics": list(self.statistics),
             "every": self.every,
             "closed": self.closed,
+            "parts": self.parts,
         }
 
     @classmethod
@@ -59,4 +62,5 @@ class Session:
             about=dict(row["about"]),
             every=int(row["every"]),
             closed=bool(row["closed"]),
+            parts=None if row.get("parts") is None else int(row["parts"]),
         )

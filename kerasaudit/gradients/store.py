@@ -161,7 +161,8 @@ class ParquetStore:
         try:
             if self._under_way is not None:
                 self._under_way.write()
-                closed = [*self._sessions[:-1], replace(self._sessions[-1], closed=True)]
+                last = replace(self._sessions[-1], closed=True, parts=self._under_way.parts)
+                closed = [*self._sessions[:-1], last]
                 folder.save(self.path, closed)
                 self._sessions = closed
         finally:
@@ -210,7 +211,7 @@ class _UnderWay:
         self.session = sessions[-1]
         self.held: list[Block] = []
         self.nbytes = 0
-        self._number = 0
+        self.parts = 0
         self._last_step: dict[tuple[str, str], int] = {}
         self._seen: list[bool] | None = None
         # Every part has the columns of the ones before it: readers go by the first one's.
@@ -234,11 +235,11 @@ class _UnderWay:
         if not self.held:
             return
         session, held = self.session, self.held
-        write_part(self.path, session, self._number, held, self._statistics, self._dtype)
+        write_part(self.path, session, self.parts, held, self._statistics, self._dtype)
         before = known_statuses(session.inventory, self._seen)
         self._seen = seen(held, self._seen)
         self.held, self.nbytes, self._last_step = [], 0, {}
-        self._number += 1
+        self.parts += 1
         statuses = known_statuses(session.inventory, self._seen)
         if statuses != before:
             write_weights(self.path, session, statuses)

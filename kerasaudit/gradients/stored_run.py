@@ -69,13 +69,8 @@ class StoredRun:
         """
         if session is not None:
             self._session(session)
+        self._check_parts()
         for owner, number in folder.parts(self.path):
-            if owner not in self._sessions:
-                name = folder.part_path("steps", owner, number)
-                raise TargetError(
-                    f"{self.path / name}: not a part of this run: expected a session of run.json "
-                    f"({len(self._sessions)}, from 0), found {owner}"
-                )
             if session in {None, owner}:
                 yield from read_part(self.path, self._sessions[owner], number, columns)
 
@@ -92,6 +87,25 @@ class StoredRun:
             TargetError: a part cannot be read.
         """
         return to_frame(table, self.sessions, self.blocks, filters)
+
+    def _check_parts(self) -> None:
+        """A part is of a session; one that was closed says how many it has: none may be gone."""
+        parts = list(folder.parts(self.path))
+        for owner, number in parts:
+            if owner not in self._sessions:
+                name = folder.part_path("steps", owner, number)
+                raise TargetError(
+                    f"{self.path / name}: not a part of this run: expected a session of run.json "
+                    f"({len(self._sessions)}, from 0), found {owner}"
+                )
+        owners = [owner for owner, _ in parts]
+        for one in self._sessions.values():
+            found = owners.count(one.session)
+            if one.parts is not None and found != one.parts:
+                raise TargetError(
+                    f"{self.path}: expected {one.parts} parts of session {one.session}, "
+                    f"found {found}"
+                )
 
     def _session(self, session: int) -> Session:
         if session not in self._sessions:

@@ -88,6 +88,8 @@ class RecordingTape(tf.GradientTape):
 class TapeRecording(Recording):
     """The ring of a training loop that is not Keras's."""
 
+    of_fit = False
+
     def __init__(self, model: Any, plan: Plan, recorder: GradientRecorder) -> None:
         super().__init__(model, plan)
         self.recorder = recorder
@@ -178,6 +180,11 @@ class TapeRecording(Recording):
         """Whether the model's weights are those that are recorded."""
         held = {id(variable) for variable in self.model.trainable_variables}
         return all(id(variable) in held for variable in self.plan.survey.variables)
+
+    @property
+    def replaced(self) -> bool:
+        """There are no optimizers that it is tied to."""
+        return False
 
     def rebase(self) -> None:
         """Steps are counted by the calls of the tape, from 0."""

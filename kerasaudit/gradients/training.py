@@ -43,12 +43,17 @@ def read_data(path: str | Path) -> Data:
     Raises:
         TargetError: the file cannot be read, lacks an array, or holds arrays of other lengths.
     """
+    import zipfile
+    import zlib
+
     import numpy as np
 
     try:
+        if not zipfile.is_zipfile(path):
+            raise ValueError("it is none" if Path(path).is_file() else "there is no such file")
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, AttributeError) as error:
+            arrays = {name: file[name] for name in file.files if _is_used(name)}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise TargetError(
             f"{path}: expected arrays in a .npz file, but {one_line(error)}"
         ) from error
@@ -60,6 +65,10 @@ def read_data(path: str | Path) -> Data:
             + ", ".join(f"{name} of {length}" for name, length in lengths.items())
         )
     return Data(x, y, arrays.get("sample_weight"), next(iter(lengths.values())))
+
+
+def _is_used(name: str) -> bool:
+    return name in ("x", "y", "sample_weight") or name.startswith(("x.", "y."))
 
 
 def _named(path: str | Path, arrays: Mapping[str, Any], name: str) -> Any:
@@ -125,6 +134,20 @@ def record_target(
     if loss is None and not compiled:
         raise ConfigError(f"{target}: expected --loss, as its builder compiles no loss")
     if steps is None:
+        needing = {
+            "optimizer": optimizer,
+            "learning_rate": learning_rate,
+            "store": store,
+            "elements": elements or None,
+            "thresholds": thresholds,
+            "every": None if every == 1 else every,
+        }
+        for name, value in needing.items():
+            if value is not None:
+                raise ConfigError(
+                    f"{name}: expected with steps to train, received {value!r} for one backward "
+                    "pass; give --steps"
+                )
         from kerasaudit.gradients.one_pass import gradients
 
         run: Run = gradients(
@@ -133,7 +156,9 @@ def record_target(
         )  # fmt: skip
         return replace(run, target=target)
     if loss is not None or optimizer is not None:
-        _compile(model, loss, optimizer, learning_rate)
+        _compile(model, loss, optimizer)
+    if learning_rate is not None:
+        _set_rate(model, learning_rate)
     recorder = _recorder(store, every, layers, statistics, elements, thresholds)
     _train(model, data, steps, batch_size, recorder, progress)
     made: Run = recorder.run
@@ -153,21 +178,40 @@ def _model(target: str, arguments: Mapping[str, Any] | None) -> Any:
     return build()
 
 
-def _compile(model: Any, loss: str | None, optimizer: str | None, rate: float | None) -> None:
+def _compile(model: Any, loss: str | None, optimizer: str | None) -> None:
+    """Compile with what is given, and else as the builder did."""
     import keras
 
     from kerasaudit.gradients.batch import check_loss
 
     check_loss(loss)
+    compiled = bool(model.compiled)
+    own = model.optimizer if compiled else "adam"
+    kept = (
+        {
+            "jit_compile": model.jit_compile,
+            "run_eagerly": model.run_eagerly,
+            "steps_per_execution": model.steps_per_execution,
+        }
+        if compiled
+        else {}
+    )
     try:
-        chosen = keras.optimizers.get(optimizer or "adam")
-        if rate is not None:
-            chosen.learning_rate = rate
-        model.compile(chosen, loss if loss is not None else model.loss)
+        chosen = keras.optimizers.get(optimizer or own)
+        model.compile(chosen, loss if loss is not None else model.loss, **kept)
     except (ValueError, TypeError) as error:
         raise ConfigError(
             f"optimizer: expected the name of an optimizer of Keras's, received {optimizer!r}: "
             f"{one_line(error, 200)}"
+        ) from error
+
+
+def _set_rate(model: Any, rate: float) -> None:
+    try:
+        model.optimizer.learning_rate = rate
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"learning rate {rate}: the builder's optimizer takes none: {one_line(error, 200)}"
         ) from error
 
 

@@ -159,6 +159,29 @@ def test_data_that_do_not_fit_are_refused_and_nothing_is_touched(keras):
     assert_same(before, state(net))
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "weight"),
+    [(1, 24, None), (24, 1, None), (24, 24, 3), (0, 0, None)],
+)
+def test_arrays_of_other_lengths_are_refused(keras, x, y, weight):
+    inputs, targets = regression()
+    share = None if weight is None else np.ones(weight)
+    with pytest.raises(TargetError, match="expected arrays of one length, at least 1") as caught:
+        ka.gradients(dense(), inputs[:x], targets[:y], "mse", share)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("model", [None, "net", 5])
+def test_what_is_no_model_is_refused(model):
+    with pytest.raises(TargetError, match="expected a Keras model, received"):
+        ka.gradients(model, np.ones((2, 4)), np.ones((2, 3)), "mse")
+
+
+def test_texts_are_no_data(keras):
+    with pytest.raises(TargetError, match=r"expected arrays of numbers|cannot be run"):
+        ka.gradients(dense(), np.array(["a", "b"]), np.ones((2, 3)), "mse")
+
+
 def test_an_unbuilt_model_is_refused(keras):
     net = keras.Sequential([keras.layers.Dense(2)])
     with pytest.raises(TargetError, match="is not built"):

@@ -252,6 +252,51 @@ def test_an_optimizer_restored_by_a_callback_goes_on_counting(keras, model, tmp_
     assert recorder.steps["step"].tolist() == [3, 4, 5]
 
 
+def test_hooks_do_not_outlive_an_exception_that_is_kept(model):
+    recorder = ka.GradientRecorder()
+    kept = None
+    try:
+        fit(model, regression(), recorder, Boom())
+    except RuntimeError as error:
+        kept = error  # as a notebook keeps the last one, and its frames with it
+    fit(model, regression())  # nobody asked to record this
+    assert hooks_on(model) == []
+    assert "make_train_function" not in vars(model)
+    assert len(recorder.steps) == 5
+    fit(model, regression(), ka.GradientRecorder())
+    assert kept is not None
+
+
+def test_an_optimizer_replaced_during_fit_is_hooked_as_well(keras, model):
+    class Swap(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.compile("adam", "mse")
+                self.model.make_train_function()
+
+    recorder = ka.GradientRecorder()
+    fit(model, regression(), recorder, Swap(), epochs=3)
+    steps = recorder.steps.groupby("session")["step"].apply(list)
+    assert steps.tolist() == [[0, 1, 2], [0, 1, 2, 3, 4, 5]]
+    assert recorder.findings == ()
+    assert hooks_on(model) == []
+
+
+def test_a_model_that_is_built_by_fit_is_recorded_from_its_first_step(keras):
+    def made():
+        keras.utils.set_random_seed(2)
+        net = keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(3)])
+        net.compile("sgd", "mse")
+        return net
+
+    plain, net, recorder = made(), made(), ka.GradientRecorder()
+    fit(plain, regression())
+    fit(net, regression(), recorder)
+    assert recorder.steps["step"].tolist() == list(range(6))
+    for ours, theirs in zip(net.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 # -- bit for bit --------------------------------------------------------------------------------
 
 OPTIMIZERS = {
@@ -371,6 +416,9 @@ def test_two_optimizers_of_a_model_are_recorded_by_their_names(keras):
         ({"statistics": ("l2", "nope")}, "statistics: expected some of"),
         ({"stop_on": "nope"}, "stop_on: expected names of diagnoses"),
         ({"thresholds": {"nope": {}}}, "nope"),
+        ({"layers": 5}, "layers: expected a name or several, received 5"),
+        ({"taps": 5}, "taps: expected a name or several, received 5"),
+        ({"statistics": []}, "statistics: expected a name or several"),
         ({"every": 0}, "every: expected"),
         ({"taps": "cooked"}, "taps: expected"),
         ({"layers": "nope"}, "no layer with weights has the path 'nope'"),

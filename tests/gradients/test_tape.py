@@ -166,6 +166,16 @@ def test_every_so_many_calls_one_is_recorded(model):
     assert recorder.steps["step"].tolist() == [0, 3, 6]
 
 
+def test_a_recorder_given_to_fit_after_a_loop_records_both(model):
+    x, y = map(tf.constant, regression())
+    recorder = ka.GradientRecorder()
+    step_of(model, recorder)(x, y)
+    model.compile("sgd", "mse")
+    model.fit(x, y, batch_size=8, verbose=0, callbacks=[recorder])
+    steps = recorder.steps.groupby("session")["step"].apply(list)
+    assert steps.tolist() == [[0], [0, 1, 2]]
+
+
 @pytest.mark.parametrize(
     "arguments", [{"statistics": ("l2", "update_ratio")}, {"taps": ("raw", "applied")}]
 )

@@ -37,6 +37,8 @@ class Recording(ABC):
     (`counts`, `_readers`).
     """
 
+    of_fit = True  # it hooks `fit`, rather than being called by a loop of the user's own
+
     def __init__(self, model: Any, plan: Plan) -> None:
         self.model = model
         self.plan = plan
@@ -80,6 +82,14 @@ class Recording(ABC):
             and self._recorded_function is not None
             and self.model.train_function is self._recorded_function
         )
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the model has other optimizers now; asked before every step, so quick."""
+        if self.model.train_function is self._recorded_function:
+            return False
+        now = optimizers_of(self.model)
+        return list(map(id, now.values())) != list(map(id, self.optimizers.values()))
 
     @abstractmethod
     def rebase(self) -> None:
@@ -139,6 +149,11 @@ class Recording(ABC):
                 found.append(
                     f"{count.optimizer} made {count.made:,} steps, of which {seen:,} were seen"
                 )
+        known = set(map(id, self.optimizers.values()))
+        for name, optimizer in optimizers_of(self.model).items():
+            steps = inner_optimizer(optimizer)._iterations.value  # noqa: SLF001
+            if id(optimizer) not in known and steps is not None and int(steps):
+                found.append(f"{name} is another one than at first, and its steps were not seen")
         return found
 
     def losses(self) -> list[str]:

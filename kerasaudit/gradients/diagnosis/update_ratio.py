@@ -167,11 +167,11 @@ class UpdateRatio(Watch[Thresholds]):
             "layers": self._layers,
         }
         side, act = ("below", "Raise") if reason == "low" else ("above", "Lower")
-        others = f", the first of {len(layers)} layers" if len(layers) > 1 else ""
+        others = f" (the first of {len(layers)} layers)" if len(layers) > 1 else ""
         when = f"at step {began}" if reason == "extreme" else f"from step {began} on"
         return self.finding(
-            f"{when}, the update of {self.layout.layers[layer]!r}{others} is {side} {bound:g} of "
-            f"its weight, by the median kernel {shown(evidence['median'])}",
+            f"{when}, the update of {self.layout.layers[layer]!r}{others} is {side} {bound:g} "
+            f"times its weight: {shown(evidence['median'])} times in the median kernel",
             f"{act} the learning rate; an update of about 1e-3 of the weight is usual.",
             layer=layer,
             step=began,

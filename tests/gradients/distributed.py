@@ -15,15 +15,9 @@ import tensorflow as tf
 
 import kerasaudit as ka
 
-devices = tf.config.list_physical_devices("CPU")
-tf.config.set_logical_device_configuration(devices[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-
 X = np.random.default_rng(0).normal(size=(48, 4)).astype("float32")
 Y = np.random.default_rng(1).normal(size=(48, 3)).astype("float32")
 BATCH = 8
-# One for all cases: TensorFlow counts its collective operations in each strategy from the same on.
-STRATEGY = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-assert STRATEGY.num_replicas_in_sync == 2
 
 
 def net(**compile_arguments):
@@ -59,10 +53,10 @@ def twin_steps(optimizer, steps):
     return found, model.get_weights()
 
 
-def run(name, make_optimizer, *, every=1, taps=("raw",), statistics=()):
+def run(strategy, name, make_optimizer, *, every=1, taps=("raw",), statistics=()):
     steps = len(X) // BATCH
     wanted, weights = twin_steps(make_optimizer(), steps)
-    with STRATEGY.scope():
+    with strategy.scope():
         model = net(optimizer=make_optimizer())
     recorder = ka.GradientRecorder(
         every=every, taps=taps, statistics=("l2", "max_abs", *statistics)
@@ -85,8 +79,8 @@ def run(name, make_optimizer, *, every=1, taps=("raw",), statistics=()):
     return kernels
 
 
-def tape():
-    with STRATEGY.scope():
+def tape(strategy):
+    with strategy.scope():
         model = net(optimizer="sgd")
     recorder = ka.GradientRecorder()
 
@@ -97,29 +91,42 @@ def tape():
         return recording.gradient(loss, model.trainable_variables)
 
     data = tf.data.Dataset.from_tensor_slices((X[:BATCH], Y[:BATCH])).batch(BATCH)
-    for x, y in STRATEGY.experimental_distribute_dataset(data):
-        STRATEGY.run(step, args=(x, y))
+    for x, y in strategy.experimental_distribute_dataset(data):
+        strategy.run(step, args=(x, y))
     ((mean, wanted),) = twin_steps("sgd", 1)[0]
     np.testing.assert_allclose(recorder.kernels["l2"], wanted, rtol=1e-4)
     np.testing.assert_allclose(recorder.steps["loss"], mean, rtol=1e-5)
     print("ok tape", flush=True)
 
 
+def two_replicas():
+    """A strategy over two virtual devices; only before TensorFlow has started."""
+    (device, *_) = tf.config.list_physical_devices("CPU")
+    two = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(device, two)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    assert strategy.num_replicas_in_sync == 2
+    return strategy
+
+
 def main():
     optimizers = keras.optimizers
-    run("sgd", lambda: optimizers.SGD(0.1, momentum=0.9), statistics=("update_ratio",))
-    run("every", lambda: optimizers.Adam(0.01), every=2)
+    # One for all cases: TensorFlow counts its collective operations in each strategy from the same.
+    strategy = two_replicas()
+    sgd = optimizers.SGD
+    run(strategy, "sgd", lambda: sgd(0.1, momentum=0.9), statistics=("update_ratio",))
+    run(strategy, "every", lambda: optimizers.Adam(0.01), every=2)
     # Keras itself cannot accumulate gradients, or take several steps an execution, on replicas.
-    run("scaled", lambda: optimizers.LossScaleOptimizer(optimizers.SGD(0.1), 2.0**8))
+    run(strategy, "scaled", lambda: optimizers.LossScaleOptimizer(sgd(0.1), 2.0**8))
     clipped = run(
-        "clipped", lambda: optimizers.SGD(1.0, global_clipnorm=0.01), taps=("raw", "clipped")
+        strategy, "clipped", lambda: sgd(1.0, global_clipnorm=0.01), taps=("raw", "clipped")
     )
     # Each replica's gradient is clipped to 0.01 and the two are summed: no more than 0.02, and
     # on these data more than 0.01.
     of_step = clipped[clipped["tap"] == "clipped"].groupby("step")["l2"]
     totals = of_step.apply(lambda l2: float(np.sqrt((l2.astype(float) ** 2).sum())))
     assert ((totals > 0.01) & (totals < 0.02 + 1e-6)).all(), totals
-    tape()
+    tape(strategy)
 
 
 if __name__ == "__main__":

@@ -321,7 +321,7 @@ class TrainingRecording(Recording):
 
     def _hook_clipping(self, hooked: _Hooked) -> None:
         inner, outer = hooked.inner, hooked.optimizer
-        apply, clip = inner._backend_apply_gradients, inner._clip_gradients  # noqa: SLF001
+        apply, clip = inner._backend_apply_gradients, inner._clip_gradients  # noqa: SLF001 - Keras gives it no public name
 
         def with_variables_noted(grads: Any, trainable_variables: Any) -> Any:
             hooked.variables = list(trainable_variables)
@@ -353,7 +353,7 @@ class TrainingRecording(Recording):
             if not hooked.tapping:
                 return weights, variables
             clipped = hooked.clipped
-            given = self.by_place(grads, outer._trainable_variables)  # noqa: SLF001
+            given = self.by_place(grads, outer._trainable_variables)  # noqa: SLF001 - Keras gives it no public name
             extra = [jnp.asarray(clipped[place], dtype) for place in sorted(given)]
             return weights, [*variables, *extra]
 
@@ -432,7 +432,7 @@ class _Step:
             scale = loss_scale_of(optimizer)
             self.scale = None if scale is None else ops.convert_to_tensor(scale)
             self.learning_rate = _learning_rate(optimizer)
-            self.iterations = hooked.inner._iterations.value  # noqa: SLF001
+            self.iterations = hooked.inner._iterations.value  # noqa: SLF001 - Keras gives it no public name
         self.loss = recording.loss if _belongs(recording.loss, weights) else None
         self.variables = optimizer._trainable_variables  # noqa: SLF001 - as Keras does
         given, before = (recording.by_place(each, self.variables) for each in (grads, weights))
@@ -516,7 +516,7 @@ class _Step:
         if self.hooked.scaled:
             # On an overflow the inner optimizer is not called: its iterations stand still.
             held = [id(variable) for variable in self.hooked.optimizer.variables]
-            now = variables[held.index(id(inner._iterations))]  # noqa: SLF001
+            now = variables[held.index(id(inner._iterations))]  # noqa: SLF001 - Keras gives it no public name
             status = jnp.where(now == before, _OVERFLOW, status)
         return status.astype("int32")
 
@@ -533,7 +533,7 @@ def _belongs(value: Any, others: Sequence[Any]) -> bool:
         return False
     if not isinstance(value, jax.core.Tracer):
         return True
-    traces = [one._trace for one in others if isinstance(one, jax.core.Tracer)]  # noqa: SLF001
+    traces = [one._trace for one in others if isinstance(one, jax.core.Tracer)]  # noqa: SLF001 - JAX gives it no public name
     return any(value._trace is trace for trace in traces)  # noqa: SLF001 - no public name for it
 
 
@@ -566,7 +566,7 @@ def one_pass(model: Model, plan: Plan, batch: Batch, loss: Any) -> Block:
         # Whatever the pass writes (statistics, seeds, metrics) is dropped with the scope.
         mapping = list(zip(variables, values, strict=True))
         with StatelessScope(mapping, collect_losses=True):
-            has_mode = model._call_has_training_arg  # noqa: SLF001
+            has_mode = model._call_has_training_arg  # noqa: SLF001 - Keras gives it no public name
             predicted = model(batch.x, training=True) if has_mode else model(batch.x)
             value = of_batch(batch, predicted)
         # In half precision small gradients are lost unless the loss is scaled, as in training.

@@ -75,10 +75,8 @@ class Recording(ABC):
     @property
     def installed(self) -> bool:
         """Whether the hooks are in force, on the optimizers that the model has now."""
-        now = optimizers_of(self.model)
-        same = list(map(id, now.values())) == list(map(id, self.optimizers.values()))
         return (
-            same
+            self._same_optimizers()
             and self._recorded_function is not None
             and self.model.train_function is self._recorded_function
         )
@@ -88,8 +86,11 @@ class Recording(ABC):
         """Whether the model has other optimizers now; asked before every step, so quick."""
         if self.model.train_function is self._recorded_function:
             return False
-        now = optimizers_of(self.model)
-        return list(map(id, now.values())) != list(map(id, self.optimizers.values()))
+        return not self._same_optimizers()
+
+    def _same_optimizers(self) -> bool:
+        now = optimizers_of(self.model).values()
+        return list(map(id, now)) == list(map(id, self.optimizers.values()))
 
     @abstractmethod
     def rebase(self) -> None:
@@ -151,8 +152,10 @@ class Recording(ABC):
                 )
         known = set(map(id, self.optimizers.values()))
         for name, optimizer in optimizers_of(self.model).items():
-            steps = inner_optimizer(optimizer)._iterations.value  # noqa: SLF001
-            if id(optimizer) not in known and steps is not None and int(steps):
+            if id(optimizer) in known:
+                continue
+            iterations = inner_optimizer(optimizer)._iterations  # noqa: SLF001 - Keras gives it no public name
+            if int(iterations.value):
                 found.append(f"{name} is another one than at first, and its steps were not seen")
         return found
 

@@ -64,7 +64,7 @@ class _Hooked:
 
     def rebase(self) -> None:
         # `iterations` itself counts updates, `_iterations` every call.
-        self.first = int(self.inner._iterations.numpy())  # noqa: SLF001
+        self.first = int(self.inner._iterations.numpy())  # noqa: SLF001 - Keras gives it no public name
         for stream in self.streams.values():
             stream.reader.first_step = self.first
 
@@ -195,7 +195,7 @@ class TrainingRecording(Recording):
             return [
                 Count(
                     hooked.name,
-                    made=int(hooked.inner._iterations.numpy()) - hooked.first,  # noqa: SLF001
+                    made=int(hooked.inner._iterations.numpy()) - hooked.first,  # noqa: SLF001 - Keras gives it no public name
                     calls=int(hooked.calls.numpy()),
                     skipped=int(hooked.skipped.numpy()),
                 )
@@ -219,7 +219,7 @@ class _Step:
         self.loss = _usable(recording.loss)
         if self.loss is not None:
             self.loss = combined([tf.cast(self.loss, "float64")])[0]
-        self.iterations = tf.convert_to_tensor(hooked.inner._iterations)  # noqa: SLF001
+        self.iterations = tf.convert_to_tensor(hooked.inner._iterations)  # noqa: SLF001 - Keras gives it no public name
         self.tensors = recording.tensors(grads, list(variables))
         self.read = [plan.before or place in plan.elements for place in range(len(self.tensors))]
         for one, variable, read in zip(self.tensors, plan.survey.variables, self.read, strict=True):
@@ -262,7 +262,7 @@ class _Step:
             status = tf.where(last, status, tf.constant(_ACCUMULATED, "int64"))
         if self.hooked.scaled:
             # On an overflow the inner optimizer is not called: its iterations stand still.
-            now = tf.convert_to_tensor(inner._iterations)  # noqa: SLF001
+            now = tf.convert_to_tensor(inner._iterations)  # noqa: SLF001 - Keras gives it no public name
             overflow = tf.constant(_OVERFLOW, "int64")
             status = tf.where(now == self.iterations, overflow, status)
         return status
@@ -270,7 +270,7 @@ class _Step:
 
 def value_of(variable: Any) -> Any:
     """A variable's own value, whatever autocast is in force."""
-    return variable._value if hasattr(variable, "_value") else variable  # noqa: SLF001
+    return variable._value if hasattr(variable, "_value") else variable  # noqa: SLF001 - Keras gives it no public name
 
 
 def _learning_rate(optimizer: Any) -> Any | None:
@@ -345,4 +345,4 @@ def _all_finite(grads: Sequence[Any]) -> bool:
 
 
 def _called(model: Model, x: Any) -> Any:
-    return model(x, training=True) if model._call_has_training_arg else model(x)  # noqa: SLF001
+    return model(x, training=True) if model._call_has_training_arg else model(x)  # noqa: SLF001 - Keras gives it no public name

@@ -243,7 +243,7 @@ class TrainingRecording(Recording):
 
     def _hook_clipping(self, hooked: _Hooked) -> None:
         inner = hooked.inner
-        apply, clip = inner._backend_apply_gradients, inner._clip_gradients  # noqa: SLF001
+        apply, clip = inner._backend_apply_gradients, inner._clip_gradients  # noqa: SLF001 - Keras gives it no public name
 
         @torch.compiler.disable
         def note(variables: Any) -> None:
@@ -387,9 +387,9 @@ def one_pass(model: Model, plan: Plan, batch: Batch, loss: Any) -> Block:
     optimizer = getattr(model, "optimizer", None) if model.compiled else None
     scale = None if optimizer is None else loss_scale_of(optimizer)
     scale = None if scale is None else ops.convert_to_tensor(scale).detach()
-    values = [variable._value for variable in plan.survey.variables]  # noqa: SLF001
+    values = [variable._value for variable in plan.survey.variables]  # noqa: SLF001 - Keras gives it no public name
     with untouched(model), _in_training(model), torch.enable_grad():
-        has_mode = model._call_has_training_arg  # noqa: SLF001
+        has_mode = model._call_has_training_arg  # noqa: SLF001 - Keras gives it no public name
         predicted = model(batch.x, training=True) if has_mode else model(batch.x)
         value = of_batch(batch, predicted)
         # In half precision small gradients are lost unless the loss is scaled, as in training.

@@ -19,7 +19,7 @@ from kerasaudit.version import __version__
 if TYPE_CHECKING:
     from kerasaudit import gradients, zoo
     from kerasaudit.derivation.layer import LayerConfig
-    from kerasaudit.derivation.rule import Derivation, Window, derive, rule
+    from kerasaudit.derivation.rule import Derivation, Window, derive, derive_part, rule
     from kerasaudit.derivation.weight import Axis, Weight
     from kerasaudit.errors import (
         AuditError,
@@ -67,6 +67,7 @@ __all__ = [
     "audit_all",
     "builder",
     "derive",
+    "derive_part",
     "gradients",
     "open_run",
     "rule",
@@ -75,7 +76,7 @@ __all__ = [
 
 _HOMES = {
     "kerasaudit.derivation.layer": ("LayerConfig",),
-    "kerasaudit.derivation.rule": ("Derivation", "Window", "derive", "rule"),
+    "kerasaudit.derivation.rule": ("Derivation", "Window", "derive", "derive_part", "rule"),
     "kerasaudit.derivation.weight": ("Axis", "Weight"),
     "kerasaudit.errors": (
         "AuditError",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from kerasaudit.derivation.graph import Constant, Graph, Node, Tensor, is_model, read_graph
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, derive_layer, find_rule
+from kerasaudit.derivation.rule import Derivation, derive_layer, find_rule, named_inputs
 from kerasaudit.derivation.shape import Shape, compatible, is_shape
 from kerasaudit.derivation.weight import Weight
 from kerasaudit.errors import ConfigError, KerasAuditError, RuleError, ShapeError, UnsupportedError
@@ -289,7 +289,7 @@ class _Walk:
         """The shape of each argument, and whether one is the config's word instead of derived."""
         shapes: list[Shape | None] = []
         declared = False
-        for argument in node.arguments:
+        for argument in self._inputs(frame, node):
             if isinstance(argument, Constant):
                 shapes.append(argument.shape)
                 continue
@@ -303,6 +303,16 @@ class _Walk:
         if not node.arguments:
             shapes.append(_pick(frame.values, Tensor(node.layer, -1, 0)))
         return shapes, declared
+
+    def _inputs(self, frame: _Frame, node: Node) -> tuple[Tensor | Constant, ...]:
+        """What a call takes: by the names of its arguments, where the layer's rule names them."""
+        layer = self.layers.get(frame.prefix + node.layer)
+        names = named_inputs(layer.config) if layer is not None and node.named else ()
+        passed = dict(node.named)
+        inputs = tuple(passed.get(name, passed.get(i)) for i, name in enumerate(names))
+        taken = tuple(one for one in inputs if one is not None)
+        # The last ones may be left out; where one between is, nothing can be told by its place.
+        return taken if taken and inputs[: len(taken)] == taken else node.arguments
 
     def _apply(self, frame: _Frame, node: Node) -> tuple[Shape | None, ...]:
         """Derive one call and enter it; return the shapes of its outputs."""

@@ -39,13 +39,15 @@ class Constant(NamedTuple):
 class Node(NamedTuple):
     """One call: layer `layer`, the `call`-th time, on `arguments` in the order they are passed.
 
-    `waits_for` holds every tensor that the call takes, masks and states included.
+    `waits_for` holds every tensor that the call takes, masks and states included. `named` is what
+    stands first in each argument of a call that takes several, by its position or its name.
     """
 
     layer: str
     call: int
     arguments: tuple[Tensor | Constant, ...]
     waits_for: tuple[Tensor, ...]
+    named: tuple[tuple[int | str, Tensor | Constant], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +182,10 @@ def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
             layer.fail(f"inbound_nodes[{call}] must hold a list 'args' and a mapping 'kwargs'")
         leaves = _leaves(layer, arguments)
         others = _leaves(layer, list(named.values())) if named else []
+        several = len(arguments) > 1 or bool(others)
+        firsts = _firsts(layer, arguments, named) if several else ()
     elif isinstance(data, (list, tuple)):  # Keras 2: [[name, call, output, kwargs], …]
-        named, others = {}, []
+        named, others, firsts = {}, [], ()
         leaves = [_tensor(layer, i[:3] if isinstance(i, (list, tuple)) else i) for i in data]
     else:
         layer.fail(f"inbound_nodes[{call}] must be a mapping or a list, received {data!r}")
@@ -195,7 +199,20 @@ def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
     if not layer.is_operation and len(tensors) != len(leaves):
         # A layer may take an array among its inputs; a number is an argument of another kind.
         leaves = [item for item in leaves if isinstance(item, Tensor) or item.shape]
-    return Node(layer.name, call, tuple(leaves), waits_for)
+    return Node(layer.name, call, tuple(leaves), waits_for, firsts)
+
+
+def _firsts(
+    layer: LayerConfig, arguments: Any, named: Mapping[str, Any]
+) -> tuple[tuple[int | str, Tensor | Constant], ...]:
+    """What stands first in each argument, by its position or its name."""
+    found: list[tuple[int | str, Tensor | Constant]] = []
+    labelled: list[tuple[int | str, Any]] = [*enumerate(arguments), *named.items()]
+    for label, argument in labelled:
+        leaves = _leaves(layer, argument)
+        if leaves:
+            found.append((label, leaves[0]))
+    return tuple(found)
 
 
 def _leaves(layer: LayerConfig, structure: Any) -> list[Tensor | Constant]:

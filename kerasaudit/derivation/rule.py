@@ -7,7 +7,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from kerasaudit.derivation.layer import LayerConfig
@@ -21,7 +21,9 @@ __all__ = [
     "Window",
     "derive",
     "derive_layer",
+    "derive_part",
     "find_rule",
+    "named_inputs",
     "registered_rules",
     "rule",
 ]
@@ -45,13 +47,17 @@ class Derivation:
 
     `output_shape` and `macs` are `None` where they are not known. `output_shape` is a tuple of
     shapes for a layer with several outputs. `macs` counts multiply-accumulates of contractions,
-    per example: no bias, no element-wise work.
+    per example: no bias, no element-wise work. `activation_macs` are those of them in which no
+    weight takes part (attention's score products). `state` is what the layer holds besides its
+    weights and Keras does not count: the state of random generators.
     """
 
     weights: tuple[Weight, ...] = ()
     output_shape: Shape | tuple[Shape, ...] | None = None
     macs: int | None = None
     window: Window | None = None
+    activation_macs: int | None = 0
+    state: tuple[Weight, ...] = ()
 
     @property
     def params(self) -> int:
@@ -85,12 +91,16 @@ _Function = TypeVar("_Function", bound=RuleFunction)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A registered rule: its function, the classes that it derives, and whose it is."""
+    """A registered rule: its function, the classes that it derives, and whose it is.
+
+    `inputs` names the arguments of the layer's call whose shapes the function is given.
+    """
 
     function: RuleFunction
     keys: tuple[str, ...]
     several_inputs: bool
     built_in: bool
+    inputs: tuple[str, ...] = ()
 
     @property
     def documentation(self) -> str:
@@ -102,12 +112,16 @@ _built_in_rules: dict[str, Rule] = {}
 _user_rules: dict[str, Rule] = {}
 
 
-def rule(*classes: str | type, several_inputs: bool = False) -> Callable[[_Function], _Function]:
+def rule(
+    *classes: str | type, several_inputs: bool = False, inputs: Sequence[str] = ()
+) -> Callable[[_Function], _Function]:
     """Register the decorated function as the rule of `classes`.
 
     A rule is a bare function `(layer, x) -> Derivation`. `layer` is a `LayerConfig`; `x` is the
-    input shape with the batch axis first, or a tuple of shapes if `several_inputs`. Its
-    docstring is its documentation. A class of your own is given itself, by its registered name
+    input shape with the batch axis first, or a tuple of shapes if `several_inputs`. `inputs` names
+    the arguments of a call that takes several (`("query", "value", "key")`): `x` is then a tuple
+    of their shapes in that order, `None` for one that is not passed. The function's docstring is
+    its documentation. A class of your own is given itself, by its registered name
     ("package>MyLayer"), or by its module and name ("package.module.MyLayer"); a rule of yours for
     a class of Keras's ("Dense") is preferred to the built-in one.
 
@@ -133,7 +147,7 @@ def rule(*classes: str | type, several_inputs: bool = False) -> Callable[[_Funct
     def register(function: _Function) -> _Function:
         built_in = (function.__module__ or "").startswith(_BUILT_IN + ".")
         registry = _built_in_rules if built_in else _user_rules
-        entry = Rule(function, keys, several_inputs, built_in)
+        entry = Rule(function, keys, several_inputs, built_in, tuple(inputs))
         for key in keys:
             if key in registry:
                 raise RuleError(
@@ -185,6 +199,14 @@ def find_rule(layer: LayerConfig) -> Rule:
     )
 
 
+def named_inputs(layer: LayerConfig) -> tuple[str, ...]:
+    """The names of the inputs that the layer's rule asks for; () without one, or without names."""
+    try:
+        return find_rule(layer).inputs
+    except UnsupportedError:
+        return ()
+
+
 def derive(config: Mapping[str, Any], input_shape: object) -> Derivation:
     """Derive one layer from its config and input shape, with no Keras installed.
 
@@ -192,7 +214,8 @@ def derive(config: Mapping[str, Any], input_shape: object) -> Derivation:
         config: a serialised Keras layer, `{"class_name": …, "config": {…}}`, as
             `keras.saving.serialize_keras_object(layer)` gives it.
         input_shape: the shape of the input with the batch axis first and `None` where an
-            extent is unknown; a list or a dict of shapes for several inputs.
+            extent is unknown; a list or a dict of shapes for several inputs, by the names of the
+            call's arguments where it takes several ({"query": …, "value": …}).
 
     Raises:
         ConfigError: a value that no layer can have (`units=-1`); `ShapeError`, a subclass, for
@@ -207,16 +230,51 @@ def derive(config: Mapping[str, Any], input_shape: object) -> Derivation:
     kh·kw·C_in·K + K = 3·3·32·64 + 64 = 18,496
     """
     layer = LayerConfig(config)
-    find_rule(layer)  # a class without a rule is that, whatever its input
-    return derive_layer(layer, _input_shapes(layer, input_shape))
+    entry = find_rule(layer)  # a class without a rule is that, whatever its input
+    return derive_layer(layer, _input_shapes(layer, entry, input_shape))
 
 
-def derive_layer(layer: LayerConfig, shapes: tuple[Shape, ...]) -> Derivation:
-    """`derive` for a config that is read already, and input shapes that are known to be shapes."""
+def derive_part(layer: LayerConfig, part: Mapping[str, Any], *shapes: Shape) -> Derivation:
+    """Derive a layer that another one holds, its weights named within that one: "query/kernel".
+
+    Args:
+        layer: the layer that holds it, which gives it its dtype where it has none.
+        part: its serialised config, `{"class_name": …, "config": {"name": "query", …}}`.
+        shapes: what it is fed.
+
+    >>> from kerasaudit import LayerConfig
+    >>> outer = LayerConfig({"class_name": "Pair", "config": {"name": "pair"}})
+    >>> inner = {"class_name": "Dense", "config": {"name": "first", "units": 2}}
+    >>> [weight.name for weight in derive_part(outer, inner, (None, 3)).weights]
+    ['first/kernel', 'first/bias']
+    """
+    inner = LayerConfig(part)
+    if "dtype" not in inner.config and "dtype" in layer.config:
+        config = {**inner.config, "dtype": layer.config["dtype"]}
+        inner = LayerConfig({**inner.serialised, "config": config})
+    derivation = derive_layer(inner, shapes)
+    return replace(
+        derivation,
+        weights=tuple([weight.within(inner.name) for weight in derivation.weights]),
+        state=tuple([weight.within(inner.name) for weight in derivation.state]),
+    )
+
+
+def derive_layer(layer: LayerConfig, shapes: tuple[Shape | None, ...]) -> Derivation:
+    """`derive` for a config that is read already, and input shapes that are known to be shapes.
+
+    For a rule with named `inputs` a shape is `None` where the argument is not passed.
+    """
     entry = find_rule(layer)
     if layer.get("lora_rank") is not None:
         layer.unsupported("LoRA adapters (lora_rank) are not derived")
-    if entry.several_inputs:
+    if entry.inputs:
+        if not 0 < len(shapes) <= len(entry.inputs) or shapes[0] is None:
+            names = ", ".join(entry.inputs)
+            layer.shape_error(f"the shapes of its inputs ({names})", list(shapes))
+        missing = (None,) * (len(entry.inputs) - len(shapes))
+        derivation = entry.function(layer, (*shapes, *missing))
+    elif entry.several_inputs:
         derivation = entry.function(layer, shapes)
     elif len(shapes) == 1:
         derivation = entry.function(layer, shapes[0])
@@ -227,11 +285,14 @@ def derive_layer(layer: LayerConfig, shapes: tuple[Shape, ...]) -> Derivation:
     if not derivation.weights:
         return derivation
     trainable, dtype = layer.trainable, layer.variable_dtype
+    weights = [w.in_effect(trainable=trainable, dtype=dtype) for w in derivation.weights]
     return Derivation(
-        tuple([w.in_effect(trainable=trainable, dtype=dtype) for w in derivation.weights]),
+        tuple(weights),
         derivation.output_shape,
         derivation.macs,
         derivation.window,
+        derivation.activation_macs,
+        derivation.state,
     )
 
 
@@ -257,9 +318,16 @@ def _check_result(layer: LayerConfig, entry: Rule, derivation: object) -> None:
         )
 
 
-def _input_shapes(layer: LayerConfig, input_shape: object) -> tuple[Shape, ...]:
+def _input_shapes(layer: LayerConfig, entry: Rule, input_shape: object) -> tuple[Shape | None, ...]:
     """The shapes that a user gave for a layer's inputs, each with the batch axis first."""
     shapes: Sequence[Any]
+    if entry.inputs and isinstance(input_shape, Mapping):
+        # Keras records them in a build_config as "query_shape".
+        given = {str(key).removesuffix("_shape"): value for key, value in input_shape.items()}
+        if set(given) - set(entry.inputs) or not all(map(is_shape, given.values())):
+            layer.shape_error(f"shapes for {', '.join(entry.inputs)}", input_shape)
+        named = [given.get(name) for name in entry.inputs]
+        return tuple([None if shape is None else tuple(shape) for shape in named])
     if is_shape(input_shape):
         shapes = (input_shape,)
     else:

@@ -17,6 +17,7 @@ __all__ = [
     "compatible",
     "is_shape",
     "product",
+    "total",
     "transposed_length",
     "window_length",
 ]
@@ -63,6 +64,20 @@ def product(extents: Iterable[Extent]) -> Extent:
         if extent is None:
             return None
         result *= extent
+    return result
+
+
+def total(figures: Iterable[int | None]) -> int | None:
+    """The sum of the figures: `None` if any is unknown, 0 for none.
+
+    >>> total((3, 4)), total((3, None))
+    (7, None)
+    """
+    result = 0
+    for figure in figures:
+        if figure is None:
+            return None
+        result += figure
     return result
 
 

@@ -70,7 +70,8 @@ class Weight:
     """A weight as a product of named axes, in the order in which Keras stores them.
 
     Args:
-        name: the name that Keras gives the variable, such as "kernel".
+        name: the name that Keras gives the variable, such as "kernel"; in a layer made of others
+            its path within the layer, such as "query/kernel".
         axes: an `Axis` (or a product of axes) for each dimension; none for a scalar.
         unit: the symbol of the axis (or the symbols of the axes) along which the weight
             falls into kernels: a convolution's filters, a dense layer's units. `None`: the
@@ -129,6 +130,16 @@ class Weight:
         put(self, "unit", unit)
         put(self, "trainable", trainable)
         put(self, "dtype", dtype)
+
+    def within(self, part: str) -> Weight:
+        """The same weight as one of a layer that holds `part`: "query/kernel".
+
+        >>> Weight("kernel", Axis("u", 3)).within("query").name
+        'query/kernel'
+        """
+        weight = object.__new__(Weight)  # its axes were checked when `self` was made
+        weight._set(f"{part}/{self.name}", self.dimensions, self.unit, self.trainable, self.dtype)
+        return weight
 
     @property
     def axes(self) -> tuple[Axis, ...]:

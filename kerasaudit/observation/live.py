@@ -231,7 +231,8 @@ def _without_weights(layer: Any) -> bool:
 def _named_weights(layer: Any) -> Iterator[tuple[str, Any]]:
     """A layer's variables, each named within the layer: "kernel", "query/kernel"."""
     for variable in layer.weights:
-        _, _, inner = variable.path.rpartition(f"{layer.name}/")
+        # The first part of the path that is the layer: one inside may have its name as well.
+        _, _, inner = f"/{variable.path}".partition(f"/{layer.name}/")
         yield inner or variable.name, variable
 
 

@@ -1,24 +1,22 @@
 """What recording costs: recorded epochs beside plain ones of the same model, in one process.
 
 Two statistics of every kernel at every step. Beside them, what people do instead: a second tape in
-a compiled function of its own, and a second tape run eagerly. Plain and other epochs alternate, and
-the ratio is taken pair by pair; the order within a pair alternates as well.
+a compiled function of its own, and a second tape run eagerly. A plain and another training run at
+once and take turns of a few steps; the ratio is taken epoch by epoch.
 """
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.benchmarks.measure import report
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-TINY, MEDIUM, RESNET = 1.05, 1.03, 1.01
-PAIRS = 15
 
 
 def tiny():
@@ -46,6 +44,10 @@ def resnet():
     from models.resnet import resnet50
 
     return resnet50(), (224, 224, 3), 8, 3
+
+
+# What is trained, the most that recording may cost, pairs of epochs, and steps a turn.
+MEASURED = ((tiny, 1.05, 15, 5), (medium, 1.03, 15, 2), (resnet, 1.01, 5, 1))
 
 
 def data_of(shape, batch, steps, classes):
@@ -90,60 +92,112 @@ def second_tape(model, data, *, eager: bool):
     return Second()
 
 
-def epoch(model, data, *callbacks) -> float:
-    """The wall time of one epoch, from its first step to the end of what callbacks do after it.
+class Turns:
+    """Two trainings that take turns, a few steps each, so that a slow moment slows both of them.
 
-    What `fit` does before and after, the same for both, takes fifths of a second at random.
+    Each is a `fit` of its own in a thread of its own, and goes on only while it has the turn.
+    """
+
+    def __init__(self, block: int) -> None:
+        self.block = block
+        self.changed = threading.Condition()
+        self.turn: int | None = 0
+        self.players = 2
+
+    def take(self, player: int) -> None:
+        with self.changed:
+            self.changed.wait_for(lambda: self.turn == player)
+
+    def pass_on(self, player: int) -> None:
+        with self.changed:
+            if self.players == 2:
+                self.turn = 1 - player
+            self.changed.notify_all()
+
+    def leave(self, player: int) -> None:
+        with self.changed:
+            self.players -= 1
+            self.turn = 1 - player
+            self.changed.notify_all()
+
+
+def clock(turns: Turns, player: int):
+    """A callback that takes turns, and the wall time of each epoch while it has the turn.
+
+    From the first step to the end of what callbacks do after the epoch: what `fit` does between,
+    the same for both, takes fifths of a second at random.
     """
     import keras
 
     class Clock(keras.callbacks.Callback):
-        seconds = None
+        def on_train_begin(self, logs=None):
+            self.epochs = []
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.seconds, self.since = 0.0, None
 
         def on_train_batch_begin(self, batch, logs=None):
-            if self.seconds is None:
-                self.seconds = -time.perf_counter()
+            if self.since is None:
+                self.since = time.perf_counter()
+
+        def stop(self):
+            self.seconds += time.perf_counter() - self.since
+            self.since = None
+            turns.pass_on(player)
+            turns.take(player)
+
+        def on_train_batch_end(self, batch, logs=None):
+            if (batch + 1) % turns.block == 0 and batch + 1 < self.params["steps"]:
+                self.stop()
 
         def on_epoch_end(self, epoch, logs=None):
-            self.seconds += time.perf_counter()
+            self.stop()
+            self.epochs.append(self.seconds)
 
-    clock = Clock()  # the last of the callbacks: its end comes after theirs
-    model.fit(data, verbose=0, callbacks=[*callbacks, clock])
-    return clock.seconds
+    return Clock()
 
 
-def ratios(make: Callable, jit: bool, other: str, pairs: int) -> list[float]:
-    """Other / plain, pair by pair, after a warming pair."""
+def ratios(make: Callable, jit: bool, other: str, pairs: int, block: int) -> list[float]:
+    """Other / plain, pair of epochs by pair, after a warming pair."""
     import kerasaudit as ka
 
     plain, data = built(make, jit)
     model, _ = built(make, jit)
-    recorder = ka.GradientRecorder() if other == "recorded" else None
-    callback = recorder or second_tape(model, data, eager=other == "eager second tape")
-    found = []
-    with recorder or contextlib.nullcontext():
-        for number in range(pairs + 1):
-            turns = [(plain, ()), (model, (callback,))]
-            seconds = {}
-            for one, callbacks in turns if number % 2 else reversed(turns):
-                gc.collect()
-                seconds[one is model] = epoch(one, data, *callbacks)
-            if number:
-                found.append(seconds[True] / seconds[False])
-    return found
+    recorded = other == "recorded"
+    eager = other == "eager second tape"
+    callback = ka.GradientRecorder() if recorded else second_tape(model, data, eager=eager)
+    turns = Turns(block)
+    # The clock comes last: its end of an epoch is after what the others do there.
+    clocks = [clock(turns, 0), clock(turns, 1)]
+    work = [(plain, [clocks[0]]), (model, [callback, clocks[1]])]
+
+    def train(player: int) -> None:
+        turns.take(player)
+        try:
+            one, callbacks = work[player]
+            one.fit(data, epochs=pairs + 1, verbose=0, callbacks=callbacks)
+        finally:
+            turns.leave(player)
+
+    gc.collect()
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(train, player) for player in (0, 1)]:
+            done.result()
+    before, after = (one.epochs[1:] for one in clocks)
+    return [b / a for a, b in zip(before, after, strict=True)]
 
 
 def run() -> bool:
     held = True
-    for make, ceiling, pairs in ((tiny, TINY, PAIRS), (medium, MEDIUM, PAIRS), (resnet, RESNET, 3)):
+    for make, ceiling, pairs, block in MEASURED:
         for jit in (False, True) if make is not resnet else (False,):
             name = f"gradients: {make.__name__}, jit_compile {'on' if jit else 'off'}"
-            found = ratios(make, jit, "recorded", pairs)
+            found = ratios(make, jit, "recorded", pairs, block)
             held &= report(f"{name}: recorded / plain", found, ceiling, at_most=True)
             if make is resnet:
                 continue
             for other in ("second tape", "eager second tape"):
-                compared = ratios(make, jit, other, 3)
+                compared = ratios(make, jit, other, 3, block)
                 print(
                     f"{name}: {other} / plain: {min(compared):.2f} to {max(compared):.2f}",
                     flush=True,

@@ -16,6 +16,9 @@ from kerasaudit.errors import KerasAuditError
 
 _SCALE = float(os.environ.get("KERASAUDIT_EXAMPLES", "1"))
 
+# A rule for a model that a layer holds; models themselves are audited layer by layer.
+MODELS = {"Sequential", "Functional"}
+
 # Keras gives these variables no name of their own (it makes up "variable_7").
 UNNAMED = {"LayerScale": ("gamma",)}
 
@@ -99,7 +102,8 @@ def check(case: Case, exceptions: Any = ()) -> str:
 
 def compare(derivation: Derivation, layer: Any, output: Any, case: object) -> None:
     unnamed = UNNAMED.get(type(layer).__name__)
-    names = unnamed or tuple(weight.name for weight in layer.weights)
+    prefix = f"{layer.name}/"
+    names = unnamed or tuple(weight.path.removeprefix(prefix) for weight in layer.weights)
     assert tuple(weight.name for weight in derivation.weights) == names, case
     updated = {id(weight) for weight in layer.trainable_weights}
     for ours, live in zip(derivation.weights, layer.weights, strict=True):

@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasaudit.errors import ConfigError
-from kerasaudit.gradients.figures import Tensors, figures
+from kerasaudit.gradients.backends import tensorflow_norms
+from kerasaudit.gradients.figures import Tensors, figures, scaled_norms
 from kerasaudit.gradients.inventory import WeightEntry
 from kerasaudit.gradients.statistics import HISTOGRAM_BINS, OF_GRADIENT, STATISTICS, checked
 
 FLOAT = np.finfo("float32")
+each_norm = pytest.mark.parametrize("norms", [scaled_norms, tensorflow_norms.norms])
 
 
 def entry_of(axes, unit_axes, shape=None):
@@ -89,12 +91,14 @@ ORDINARY = st.one_of(
 )
 
 
+@each_norm
 @settings(max_examples=60, deadline=None)
-@given(st.lists(weights(ORDINARY), min_size=1, max_size=3))
-def test_statistics_are_those_of_numpy(several):
+@given(several=st.lists(weights(ORDINARY), min_size=1, max_size=3))
+def test_statistics_are_those_of_numpy(norms, several):
     names = tuple(OF_GRADIENT)
     entries = [entry_of(axes, unit) for axes, unit, _ in several]
-    made = figures(names, entries, [Tensors(g) for _, _, g in several], "float32")
+    tensors = [Tensors(g) for _, _, g in several]
+    made = figures(names, entries, tensors, "float32", norms=norms)
     kernels = [k for axes, unit, g in several for k in slices(g, axes, unit)]
     rows = [name for name in names if name != "histogram"]
     for row, name in zip(np.array(made.values), rows, strict=True):
@@ -103,9 +107,10 @@ def test_statistics_are_those_of_numpy(several):
     np.testing.assert_array_equal(np.array(made.histogram), [binned(k) for k in kernels])
 
 
+@each_norm
 @settings(max_examples=60, deadline=None)
 @given(
-    weights(
+    weight=weights(
         st.one_of(
             st.sampled_from([0.0, float("nan"), float("inf"), -float("inf")]),
             st.floats(float(FLOAT.tiny), float(FLOAT.max), width=32),
@@ -113,9 +118,10 @@ def test_statistics_are_those_of_numpy(several):
         )
     )
 )
-def test_norms_hold_over_the_whole_range_of_floats_and_pass_on_what_is_not_finite(weight):
+def test_norms_hold_over_the_whole_range_of_floats_and_pass_on_what_is_not_finite(norms, weight):
     axes, unit, gradient = weight
-    made = figures(("l2", "max_abs"), [entry_of(axes, unit)], [Tensors(gradient)], "float32")
+    entries, tensors = [entry_of(axes, unit)], [Tensors(gradient)]
+    made = figures(("l2", "max_abs"), entries, tensors, "float32", norms=norms)
     l2, max_abs = np.array(made.values)
     for kernel, norm, largest in zip(slices(gradient, axes, unit), l2, max_abs, strict=True):
         wanted = expected("l2", kernel)
@@ -126,9 +132,11 @@ def test_norms_hold_over_the_whole_range_of_floats_and_pass_on_what_is_not_finit
         np.testing.assert_array_equal(largest, np.float32(expected("max_abs", kernel)))
 
 
-def test_a_square_too_small_for_float32_is_not_lost():
+@each_norm
+def test_a_square_too_small_for_float32_is_not_lost(norms):
     gradient = np.full((3, 2), 1e-25, "float32")  # its square, 1e-50, is 0 in float32
-    made = figures(("l2", "max_abs"), [entry_of((3, 2), (1,))], [Tensors(gradient)], "float32")
+    entries, tensors = [entry_of((3, 2), (1,))], [Tensors(gradient)]
+    made = figures(("l2", "max_abs"), entries, tensors, "float32", norms=norms)
     np.testing.assert_allclose(np.array(made.values[0]), np.sqrt(3) * 1e-25, rtol=1e-6)
 
 
@@ -147,12 +155,13 @@ def test_packed_axes_come_apart():
     assert np.array(made.values).tolist() == [[9.0, 10.0, 11.0]]
 
 
-def test_update_statistics():
+@each_norm
+def test_update_statistics(norms):
     before = np.array([[3.0, 0.0, 0.0], [4.0, 0.0, 0.0]], "float32")
     after = np.array([[3.0, 0.0, 1.0], [4.5, 0.0, 0.0]], "float32")
     tensors = Tensors(np.zeros((2, 3), "float32"), before, after)
     names = ("weight_l2", "weight_std", "update_l2", "update_ratio")
-    made = figures(names, [entry_of((2, 3), (1,))], [tensors], "float32")
+    made = figures(names, [entry_of((2, 3), (1,))], [tensors], "float32", norms=norms)
     weight_l2, weight_std, update_l2, ratio = np.array(made.values)
     np.testing.assert_allclose(weight_l2, [5, 0, 0])  # √(3² + 4²)
     np.testing.assert_allclose(weight_std, [0.5, 0, 0])  # 3 and 4, mean 3.5
@@ -160,10 +169,11 @@ def test_update_statistics():
     np.testing.assert_allclose(ratio, [0.1, 0, np.inf])  # 0.5 / 5; 0 / 0 is 0; 1 / 0
 
 
-def test_what_a_weight_does_not_have_is_nan():
+@each_norm
+def test_what_a_weight_does_not_have_is_nan(norms):
     entries = [entry_of((2,), (0,)), entry_of((3,), (0,))]
     given_one = [Tensors(None), Tensors(np.ones(3, "float32"))]
-    made = figures(tuple(STATISTICS), entries, given_one, "float32")
+    made = figures(tuple(STATISTICS), entries, given_one, "float32", norms=norms)
     values = np.array(made.values)
     assert np.isnan(values[:, :2]).all()
     assert np.isfinite(values[:8, 2:]).all()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasaudit.gradients.backends.tensorflow_norms import norms
 from kerasaudit.gradients.block import Block
 from kerasaudit.gradients.figures import Tensors, figures
 from kerasaudit.gradients.plan import Plan
@@ -50,6 +51,7 @@ class Stream:
             tensors,
             plan.inventory.dtype,
             scale,
+            norms,
         )
         _put(self.meta, position, meta)
         _put(self.values, position, made.values)

@@ -1,9 +1,4 @@
-"""Which configurations the property tests generate, a strategy for every class with a rule.
-
-`STRATEGIES` maps a class to (module, strategy of (arguments, shapes), weight of its examples).
-Adding a rule means adding its class here: a test fails while one is missing. Most examples are
-configurations that Keras takes; some are not, for both sides must then refuse.
-"""
+"""The layers of feed-forward networks, and what the strategies of every family are made of."""
 
 from __future__ import annotations
 
@@ -448,3 +443,5 @@ STRATEGIES = {
         SOME,
     ),
 }  # fmt: skip
+
+COUNTING = {"Dense", "Dot"} | {name for name in STRATEGIES if "Conv" in name}

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import keras
 
+from kerasaudit.derivation import rule as registry
 from kerasaudit.derivation.architecture import derive_architecture
 from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.derivation.rule import Derivation, derive, derive_part
 from tests.derivation import live
-
-registry = sys.modules["kerasaudit.derivation.rule"]
 
 SEQUENTIAL = {
     "module": "keras",

@@ -47,7 +47,7 @@ def resnet():
 
 
 # What is trained, the most that recording may cost, pairs of epochs, and steps a turn.
-MEASURED = ((tiny, 1.05, 15, 5), (medium, 1.03, 15, 2), (resnet, 1.01, 5, 1))
+MEASURED = ((tiny, 1.05, 15, 5), (medium, 1.03, 15, 2), (resnet, 1.01, 10, 1))
 
 
 def data_of(shape, batch, steps, classes):

@@ -185,3 +185,13 @@ def test_an_unknown_statistic_is_named_with_those_near_it():
     with pytest.raises(ConfigError, match=r"received .l22..*did you mean l2"):
         checked(["l22"])
     assert checked("l2") == ("l2",)
+
+
+@each_norm
+def test_norms_of_a_weight_large_enough_to_be_summed_otherwise(norms):
+    gradient = np.random.default_rng(0).normal(size=(1024, 160)).astype("float32")
+    entries, tensors = [entry_of(gradient.shape, (1,))], [Tensors(gradient)]
+    made = figures(("l2", "max_abs"), entries, tensors, "float32", norms=norms)
+    wide = gradient.astype("float64")
+    np.testing.assert_allclose(made.values[0], np.sqrt((wide**2).sum(0)), rtol=1e-6)
+    np.testing.assert_array_equal(made.values[1], np.abs(gradient).max(0))

@@ -1,11 +1,13 @@
-"""Norms on TensorFlow, in as few operations as there can be.
+"""Norms on TensorFlow, in as little time as there can be.
 
-Norms are what every step takes. A small model's step is a few milliseconds, and there every
-operation of a graph tells; float32 elements summed in float64 need no scaling to be exact.
+Norms are what every step takes. Of a small weight it is the number of operations that tells, and
+float32 elements summed in float64 need no scaling to be exact; of a large one it is the memory
+passed over, of which float64 takes twice as much.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,14 +17,12 @@ from kerasaudit.gradients.figures import Part, scaled_norms
 
 __all__ = ["norms"]
 
+# Elements, from which on scaling is quicker (measured on CPU: both take about 0.1 ms there).
+_LARGE = 2**17
+
 
 def norms(parts: Sequence[Part]) -> tuple[Any, Any]:
-    """L2 norm and largest magnitude of every kernel: what `figures.scaled_norms` gives.
-
-    Where there is nothing wider to sum in, it is that function which gives it.
-    """
-    if parts[0].dtype != "float32":
-        return scaled_norms(parts)
+    """L2 norm and largest magnitude of every kernel: what `figures.scaled_norms` gives."""
     pairs = [_pair(part) for part in parts]
     l2 = tf.concat([one for one, _ in pairs], 0)
     largest = tf.concat([one for _, one in pairs], 0)
@@ -33,6 +33,8 @@ def norms(parts: Sequence[Part]) -> tuple[Any, Any]:
 def _pair(part: Part) -> tuple[Any, Any]:
     if not part.present:
         return part.unknown(), part.unknown()
+    if part.dtype != "float32" or math.prod(part.entry.axes_shape) >= _LARGE:
+        return scaled_norms([part])
     magnitude = tf.abs(part.value)
     if part.entry.size == 1:  # biases, gammas: both figures are the magnitude itself
         figure = tf.reshape(magnitude, (part.entry.kernels,))

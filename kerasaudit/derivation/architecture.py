@@ -319,7 +319,7 @@ class _Walk:
         layer = self.layers[frame.prefix + node.layer]
         arguments, declared = self._arguments(frame, node)
         shapes = tuple(arguments)
-        derivation = self._derive(layer, shapes)
+        derivation = self._derive(layer, shapes, node.switches)
         output = derivation.output_shape if derivation else None
         call = Call(
             path=layer.path,
@@ -349,7 +349,9 @@ class _Walk:
             )
 
     @staticmethod
-    def _derive(layer: Layer, shapes: tuple[Shape | None, ...]) -> Derivation | None:
+    def _derive(
+        layer: Layer, shapes: tuple[Shape | None, ...], switches: Mapping[str, Any]
+    ) -> Derivation | None:
         """The derivation of one call; `None` where the layer now has a problem instead."""
         known = [shape for shape in shapes if shape is not None]
         try:
@@ -359,7 +361,8 @@ class _Walk:
                 return None
             if not all(known) and not layer.config.is_operation:
                 raise ShapeError(f"{layer.config}: expected shapes with a batch axis, received ()")
-            derivation = derive_layer(layer.config, tuple(known))
+            config = layer.config.called_with(switches) if switches else layer.config
+            derivation = derive_layer(config, tuple(known))
         except KerasAuditError as error:
             layer.note(_kind(error), error)
             return None

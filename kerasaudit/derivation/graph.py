@@ -40,7 +40,8 @@ class Node(NamedTuple):
     """One call: layer `layer`, the `call`-th time, on `arguments` in the order they are passed.
 
     `waits_for` holds every tensor that the call takes, masks and states included. `named` is what
-    stands first in each argument of a call that takes several, by its position or its name.
+    stands first in each argument of a call that takes several, by its position or its name;
+    `switches` are the named arguments that are true, false, numbers or words.
     """
 
     layer: str
@@ -48,6 +49,7 @@ class Node(NamedTuple):
     arguments: tuple[Tensor | Constant, ...]
     waits_for: tuple[Tensor, ...]
     named: tuple[tuple[int | str, Tensor | Constant], ...] = ()
+    switches: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,8 @@ def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
     if not layer.is_operation and len(tensors) != len(leaves):
         # A layer may take an array among its inputs; a number is an argument of another kind.
         leaves = [item for item in leaves if isinstance(item, Tensor) or item.shape]
-    return Node(layer.name, call, tuple(leaves), waits_for, firsts)
+    switches = {k: v for k, v in named.items() if isinstance(v, (bool, int, float, str))}
+    return Node(layer.name, call, tuple(leaves), waits_for, firsts, switches)
 
 
 def _firsts(

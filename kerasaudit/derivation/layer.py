@@ -39,7 +39,7 @@ class LayerConfig:
     (10, True)
     """
 
-    __slots__ = ("class_name", "config", "keys", "name", "serialised")
+    __slots__ = ("call", "class_name", "config", "keys", "name", "serialised")
 
     def __init__(self, serialised: Mapping[str, Any]) -> None:
         mapping = isinstance(serialised, (dict, Mapping))  # dict first: Mapping alone is slow
@@ -61,6 +61,21 @@ class LayerConfig:
         name = serialised.get("name", config.get("name"))
         self.name: str = name if isinstance(name, str) else ""
         self.keys: tuple[str, ...] = self._keys()
+        # The arguments of the call that are no tensors: ReversibleEmbedding's `reverse=True`.
+        self.call: Mapping[str, Any] = {}
+
+    def called_with(self, arguments: Mapping[str, Any]) -> LayerConfig:
+        """The same layer in a call with such arguments besides its tensors.
+
+        >>> layer = LayerConfig({"class_name": "ReversibleEmbedding", "config": {}})
+        >>> layer.called_with({"reverse": True}).call
+        {'reverse': True}
+        """
+        called = object.__new__(LayerConfig)  # what it is was checked when `self` was read
+        for slot in LayerConfig.__slots__:
+            setattr(called, slot, getattr(self, slot))
+        called.call = arguments
+        return called
 
     # -- identity ---------------------------------------------------------------------------
 
@@ -166,6 +181,14 @@ class LayerConfig:
         if len(axes) != 1:
             self.fail(f"{key} must be one axis, received {_short(self.get(key))}")
         return axes[0]
+
+    def part(self, key: str) -> Mapping[str, Any]:
+        """The serialised layer that this one holds under `key`."""
+        value = self.get(key)
+        if not isinstance(value, (dict, Mapping)) or "class_name" not in value:
+            expected = "a serialised layer (a mapping with 'class_name' and 'config')"
+            self._refuse(key, expected, value)
+        return value
 
     # -- inputs -----------------------------------------------------------------------------
 

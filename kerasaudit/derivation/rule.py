@@ -207,7 +207,9 @@ def named_inputs(layer: LayerConfig) -> tuple[str, ...]:
         return ()
 
 
-def derive(config: Mapping[str, Any], input_shape: object) -> Derivation:
+def derive(
+    config: Mapping[str, Any], input_shape: object, call: Mapping[str, Any] | None = None
+) -> Derivation:
     """Derive one layer from its config and input shape, with no Keras installed.
 
     Args:
@@ -216,6 +218,7 @@ def derive(config: Mapping[str, Any], input_shape: object) -> Derivation:
         input_shape: the shape of the input with the batch axis first and `None` where an
             extent is unknown; a list or a dict of shapes for several inputs, by the names of the
             call's arguments where it takes several ({"query": …, "value": …}).
+        call: what it is called with besides tensors, such as `{"reverse": True}`.
 
     Raises:
         ConfigError: a value that no layer can have (`units=-1`); `ShapeError`, a subclass, for
@@ -229,7 +232,7 @@ def derive(config: Mapping[str, Any], input_shape: object) -> Derivation:
     >>> print(f"{d.formula} = {d.working} = {d.params:,}")
     kh·kw·C_in·K + K = 3·3·32·64 + 64 = 18,496
     """
-    layer = LayerConfig(config)
+    layer = LayerConfig(config).called_with(call or {})
     entry = find_rule(layer)  # a class without a rule is that, whatever its input
     return derive_layer(layer, _input_shapes(layer, entry, input_shape))
 

@@ -7,8 +7,8 @@ along which the weight falls into kernels.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from kerasaudit.errors import RuleError
 
@@ -45,6 +45,10 @@ class Axis:
     def axes(self) -> tuple[Axis, ...]:
         """Itself: an axis is a dimension of one."""
         return (self,)
+
+    def renamed(self, symbols: Mapping[str, str]) -> Axis:
+        """The same axis under another symbol, if there is one for it."""
+        return replace(self, symbol=symbols.get(self.symbol, self.symbol))
 
     def __mul__(self, other: Axis | Dimension) -> Dimension:
         return Dimension((self, *other.axes))
@@ -140,6 +144,20 @@ class Weight:
         weight = object.__new__(Weight)  # its axes were checked when `self` was made
         weight._set(f"{part}/{self.name}", self.dimensions, self.unit, self.trainable, self.dtype)
         return weight
+
+    def renamed(self, symbols: Mapping[str, str], unit: Iterable[str]) -> Weight:
+        """The same weight with other symbols for its axes, and other unit axes.
+
+        >>> Weight("kernel", Axis("c", 512), Axis("d", 8)).renamed({"d": "h"}, unit="h").formula
+        'c·h'
+        """
+        dimensions = tuple(
+            axis.renamed(symbols)
+            if isinstance(axis, Axis)
+            else Dimension(tuple(part.renamed(symbols) for part in axis.axes))
+            for axis in self.dimensions
+        )
+        return Weight(self.name, *dimensions, unit=unit, trainable=self.trainable, dtype=self.dtype)
 
     @property
     def axes(self) -> tuple[Axis, ...]:

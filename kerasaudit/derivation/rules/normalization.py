@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, rule
+from kerasaudit.derivation.rule import Derivation, derive_part, rule
 from kerasaudit.derivation.shape import Shape, array_shape, broadcast
 from kerasaudit.derivation.weight import Axis, Weight
 
@@ -57,10 +58,7 @@ def layer_normalization(layer: LayerConfig, x: Shape) -> Derivation:
               gamma alone.
     Source:   Ba, Kiros & Hinton 2016; Keras layer_normalization.py.
     """
-    indices, written = layer.axes("axis", -1, x), layer.get("axis")
-    if isinstance(written, (list, tuple)):
-        # Keras sorts the axes as they are written, so -1 comes before 1.
-        indices = tuple(index for _, index in sorted(zip(written, indices, strict=True)))
+    indices = _sorted_as_written(layer, x)
     rms = layer.boolean("rms_scaling", False)
     names = ["gamma"] if rms or layer.boolean("scale", True) else []
     if not rms and layer.boolean("center", True):
@@ -90,6 +88,53 @@ def group_normalization(layer: LayerConfig, x: Shape) -> Derivation:
     if groups == 0 or (groups > 0 and channels.extent % groups):
         layer.fail(f"groups must divide the {channels.extent} channels, received {groups}")
     return Derivation(weights=_gamma_beta(layer, channels), output_shape=x, macs=0)
+
+
+@rule("RMSNormalization")
+def rms_normalization(layer: LayerConfig, x: Shape) -> Derivation:
+    """Root-mean-square normalisation: a scale for each feature of the normalised axes, no shift.
+
+    Formula:  scale F; F1·F2·… over several axes.
+    Axes:     (F), or (F1, F2, …) in the order of the sorted `axis`; the unit axes are all of them.
+    Example:  on the last axis of 4,096 features: 4,096.
+    MACs:     0: element-wise work.
+    Limits:   the extents of the normalised axes must be known. Over other axes than the last ones
+              Keras builds the layer and then cannot run it.
+    Source:   Zhang & Sennrich 2019, "Root mean square layer normalization"; Keras
+              rms_normalization.py.
+    """
+    features = _features(layer, x, _sorted_as_written(layer, x))
+    symbols = tuple(axis.symbol for axis in features)
+    return Derivation((Weight("scale", *features, unit=symbols),), output_shape=x, macs=0)
+
+
+@rule("SpectralNormalization")
+def spectral_normalization(layer: LayerConfig, x: Shape) -> Derivation:
+    """Divides the kernel of the layer that it holds by its largest singular value.
+
+    Formula:  the inner layer's weights, and a vector u of 1·K for the K of its kernel's last axis.
+    Axes:     (1, K), not trainable: it is found by power iteration.
+    Example:  around Conv2D(64, 3) on 32 channels: 3·3·32·64 + 64 + 64 = 18,560.
+    MACs:     the inner layer's; the power iteration runs in training alone and is not counted.
+    Limits:   the inner layer has a kernel or embeddings.
+    Source:   Miyato et al. 2018; Keras spectral_normalization.py.
+    """
+    inner = derive_part(layer, layer.part("layer"), x)
+    ends = ("/kernel", "/embeddings")
+    kernel = next((weight for weight in inner.weights if weight.name.endswith(ends)), None)
+    if kernel is None:
+        layer.fail(f"layer must have a kernel or embeddings, received {layer.part('layer')!r:.80}")
+    vector = Weight(
+        "vector_u",
+        Axis("1", 1),
+        kernel.dimensions[-1],
+        unit=tuple(axis.symbol for axis in kernel.dimensions[-1].axes),
+        trainable=False,
+        dtype=kernel.dtype,
+    )
+    # Keras lists the kernel among the wrapper's own.
+    others = [weight for weight in inner.weights if weight is not kernel]
+    return replace(inner, weights=(kernel, vector, *others))
 
 
 @rule("UnitNormalization")
@@ -140,6 +185,14 @@ def normalization(layer: LayerConfig, x: Shape) -> Derivation:
         output_shape=x,
         macs=0,
     )
+
+
+def _sorted_as_written(layer: LayerConfig, x: Shape) -> tuple[int, ...]:
+    """The axes in the order in which Keras sorts them, as they are written: -1 comes before 1."""
+    indices, written = layer.axes("axis", -1, x), layer.get("axis")
+    if not isinstance(written, (list, tuple)):
+        return indices
+    return tuple(index for _, index in sorted(zip(written, indices, strict=True)))
 
 
 def _gamma_beta(layer: LayerConfig, channels: Axis) -> tuple[Weight, ...]:

@@ -1,0 +1,158 @@
+"""Attention, einsum, and the layers that transformers are made of."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from tests.derivation.strategies.basic import (
+    AXES,
+    BATCH,
+    INTEGERS,
+    LAYERS,
+    MANY,
+    SOME,
+    arguments,
+    on_any_rank,
+    rarely,
+)
+
+
+@st.composite
+def einsums(draw):
+    """Equations made letter by letter: what is contracted, kept, and added, in any order."""
+    form = draw(st.sampled_from(["plain", "plain", "left", "right"]))
+    letters = iter("bcdefghij")
+    kept = [next(letters) for _ in range(draw(st.integers(0, 2)))]
+    contracted = [next(letters) for _ in range(draw(st.integers(1, 2)))]
+    added = [next(letters) for _ in range(draw(st.integers(1, 2)))]
+    extents = {letter: draw(INTEGERS) for letter in [*kept, *contracted, *added]}
+    taken = draw(st.permutations(kept + contracted))
+    shared = [letter for letter in kept if not draw(st.integers(0, 3))]
+    kernel = draw(st.permutations(shared + contracted + added))
+    made = draw(st.permutations(kept + added))
+    output = [draw(rarely(st.none(), st.just(extents[letter]))) for letter in made]
+    shape = [extents[letter] for letter in taken]
+    batch = draw(BATCH)
+    around = [draw(INTEGERS)] if form != "plain" and draw(st.booleans()) else []
+    if form == "left":
+        shape = [batch, *around, *shape]
+        form = "...{},{}->...{}"
+    elif form == "right":
+        shape = [batch, *shape, *(around or [3])]
+        form = "a{}...,{}->a{}..."
+    else:
+        shape, form = [batch, *shape], "a{},{}->a{}"
+    equation = form.format(*map("".join, (taken, kernel, made)))
+    made_arguments = draw(arguments({"equation": st.just(equation)}))
+    made_arguments["output_shape"] = tuple(output)
+    if draw(st.booleans()):
+        axes = draw(st.lists(st.sampled_from(made), min_size=1, unique=True))
+        made_arguments["bias_axes"] = "".join(axes)
+    return made_arguments, tuple(shape)
+
+
+@st.composite
+def several_heads(draw):
+    made = draw(
+        arguments(
+            {"num_heads": INTEGERS, "key_dim": INTEGERS},
+            {
+                "value_dim": INTEGERS,
+                "use_bias": st.booleans(),
+                "use_gate": st.booleans(),
+                "dropout": st.sampled_from([0.0, 0.1]),
+                "output_shape": INTEGERS | st.tuples(INTEGERS) | st.none(),
+            },
+        )
+    )
+    between = draw(st.lists(INTEGERS, min_size=0, max_size=1))
+    return made, draw(queries_and_values(between))
+
+
+@st.composite
+def queries_and_values(draw, between=(), equal_features=False):
+    """Shapes of query, value and sometimes key, which disagree now and then."""
+    batch, features = draw(BATCH), draw(INTEGERS)
+    length = draw(rarely(st.none(), INTEGERS))
+    query = (batch, *between, draw(rarely(st.none(), INTEGERS)), features)
+    value = (batch, *between, length, features if equal_features else draw(INTEGERS))
+    shapes = {"query": query, "value": value}
+    if draw(st.booleans()):
+        shapes["key"] = (batch, *between, length, draw(INTEGERS))
+    return shapes
+
+
+@st.composite
+def grouped_queries(draw):
+    shared = draw(st.integers(1, 2))
+    made = draw(
+        arguments(
+            {"head_dim": INTEGERS, "num_key_value_heads": st.just(shared)},
+            {"use_bias": st.booleans(), "use_gate": st.booleans()},
+        )
+    )
+    made["num_query_heads"] = shared * draw(INTEGERS) + draw(rarely(st.just(1), st.just(0)))
+    return made, draw(queries_and_values(equal_features=bool(draw(st.integers(0, 9)))))
+
+
+@st.composite
+def plain_attention(draw, optional):
+    made = draw(arguments({}, {"use_scale": st.booleans(), **optional}))
+    width = draw(INTEGERS)
+    batch, lengths = draw(BATCH), draw(st.tuples(INTEGERS, rarely(st.none(), INTEGERS)))
+    shapes = [(batch, lengths[0], width), (batch, lengths[1], width)]
+    if draw(st.booleans()):
+        shapes.append((batch, lengths[1], width))
+    return made, shapes
+
+
+@st.composite
+def spectral(draw):
+    width = draw(INTEGERS)
+    class_name, config, shape = draw(
+        st.sampled_from(
+            [
+                ("Dense", {"units": width}, (None, 3)),
+                ("Conv2D", {"filters": width, "kernel_size": 2}, (None, 5, 5, 2)),
+                ("Embedding", {"input_dim": 7, "output_dim": width}, (None, 4)),
+                ("Conv1D", {"filters": 4, "kernel_size": 3, "groups": 2}, (2, 6, 4)),
+                ("Flatten", {}, (None, 4)),
+            ]
+        )
+    )
+    made = draw(arguments({}, {"power_iterations": INTEGERS}))
+    config = {"name": "inner", **config}
+    made["layer"] = {"module": LAYERS, "class_name": class_name, "config": config}
+    return made, shape
+
+
+STRATEGIES = {
+    "EinsumDense": (LAYERS, einsums(), MANY),
+    "MultiHeadAttention": (LAYERS, several_heads(), MANY),
+    "GroupQueryAttention": (LAYERS, grouped_queries(), MANY),
+    "Attention": (
+        LAYERS,
+        plain_attention({"score_mode": st.sampled_from(["dot", "concat"])}),
+        SOME,
+    ),
+    "AdditiveAttention": (LAYERS, plain_attention({}), SOME),
+    "RMSNormalization": (LAYERS, on_any_rank({}, {"axis": AXES}), SOME),
+    "SpectralNormalization": (LAYERS, spectral(), SOME),
+    "ReversibleEmbedding": (
+        LAYERS,
+        on_any_rank(
+            {"input_dim": INTEGERS, "output_dim": INTEGERS},
+            {"tie_weights": st.booleans(), "mask_zero": st.booleans()},
+        ),
+        SOME,
+    ),
+}
+
+COUNTING = {
+    "EinsumDense",
+    "MultiHeadAttention",
+    "GroupQueryAttention",
+    "Attention",
+    "AdditiveAttention",
+    "SpectralNormalization",
+}

@@ -45,7 +45,18 @@ def is_no_step_of_features(arguments, shapes):
     return len(shapes["inputs"]) != 2
 
 
+def keeps_and_returns_states(arguments, shapes):
+    held = arguments["layer"]["config"]
+    return held.get("stateful") and held.get("return_state")
+
+
 EXCEPTIONS = (
+    Exemption(
+        "keras",
+        ("Bidirectional",),
+        keeps_and_returns_states,
+        "Keras 3.15's Bidirectional.compute_mask multiplies a generator: a TypeError on every call",
+    ),
     Exemption(
         "kerasaudit",
         ("SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from kerasaudit.derivation.shape import Shape, is_shape
 from kerasaudit.errors import ConfigError, ShapeError, UnsupportedError
 
-__all__ = ["LayerConfig"]
+__all__ = ["LayerConfig", "automatic_name"]
 
 _REQUIRED = object()
 
@@ -249,6 +250,16 @@ class LayerConfig:
         if "_from_" in policy or policy.startswith(("int4/", "int8/", "gptq", "awq")):
             self.unsupported(f"the quantised dtype policy {policy!r} is not derived")
         self.fail(f"dtype must name a dtype or a dtype policy, received {policy!r}")
+
+
+def automatic_name(class_name: str) -> str:
+    """The name that Keras gives the first layer of a class that is given none (utils/naming.py).
+
+    >>> automatic_name("LSTMCell"), automatic_name("ConvLSTM2D")
+    ('lstm_cell', 'conv_lstm2d')
+    """
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", class_name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
 def _is_integer(value: object) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from kerasaudit.derivation.layer import LayerConfig
+from kerasaudit.derivation.layer import LayerConfig, automatic_name
 from kerasaudit.derivation.shape import Shape, is_shape
 from kerasaudit.derivation.weight import Weight
 from kerasaudit.errors import RuleError, UnsupportedError
@@ -242,7 +242,8 @@ def derive_part(layer: LayerConfig, part: Mapping[str, Any], *shapes: Shape) -> 
 
     Args:
         layer: the layer that holds it, which gives it its dtype where it has none.
-        part: its serialised config, `{"class_name": …, "config": {"name": "query", …}}`.
+        part: its serialised config, `{"class_name": …, "config": {"name": "query", …}}`. One
+            without a name has the one that Keras would give it first ("lstm_cell").
         shapes: what it is fed.
 
     >>> from kerasaudit import LayerConfig
@@ -256,10 +257,11 @@ def derive_part(layer: LayerConfig, part: Mapping[str, Any], *shapes: Shape) -> 
         config = {**inner.config, "dtype": layer.config["dtype"]}
         inner = LayerConfig({**inner.serialised, "config": config})
     derivation = derive_layer(inner, shapes)
+    name = inner.name or automatic_name(inner.class_name)
     return replace(
         derivation,
-        weights=tuple([weight.within(inner.name) for weight in derivation.weights]),
-        state=tuple([weight.within(inner.name) for weight in derivation.state]),
+        weights=tuple([weight.within(name) for weight in derivation.weights]),
+        state=tuple([weight.within(name) for weight in derivation.state]),
     )
 
 
@@ -299,6 +301,13 @@ def derive_layer(layer: LayerConfig, shapes: tuple[Shape | None, ...]) -> Deriva
     )
 
 
+def _first(shapes: Any) -> Any:
+    """What stands first in an argument that takes several tensors (the states of an RNN)."""
+    while isinstance(shapes, (list, tuple)) and shapes and not is_shape(shapes):
+        shapes = shapes[0]
+    return shapes
+
+
 def _check_result(layer: LayerConfig, entry: Rule, derivation: object) -> None:
     """Hold what a user's rule returns to what a rule must return."""
     if not isinstance(derivation, Derivation):
@@ -326,7 +335,7 @@ def _input_shapes(layer: LayerConfig, entry: Rule, input_shape: object) -> tuple
     shapes: Sequence[Any]
     if entry.inputs and isinstance(input_shape, Mapping):
         # Keras records them in a build_config as "query_shape".
-        given = {str(key).removesuffix("_shape"): value for key, value in input_shape.items()}
+        given = {str(k).removesuffix("_shape"): _first(shape) for k, shape in input_shape.items()}
         if set(given) - set(entry.inputs) or not all(map(is_shape, given.values())):
             layer.shape_error(f"shapes for {', '.join(entry.inputs)}", input_shape)
         named = [given.get(name) for name in entry.inputs]

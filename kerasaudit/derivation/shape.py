@@ -17,6 +17,7 @@ __all__ = [
     "compatible",
     "is_shape",
     "product",
+    "repeated",
     "total",
     "transposed_length",
     "window_length",
@@ -79,6 +80,15 @@ def total(figures: Iterable[int | None]) -> int | None:
             return None
         result += figure
     return result
+
+
+def repeated(figure: int | None, times: Extent) -> int | None:
+    """The figure as often as `times` says: of nothing, any number of times is nothing.
+
+    >>> repeated(12, 5), repeated(12, None), repeated(0, None)
+    (60, None, 0)
+    """
+    return 0 if figure == 0 else product((figure, times))
 
 
 def window_length(length: Extent, size: int, stride: int, dilation: int, padding: str) -> Extent:

@@ -82,7 +82,7 @@ class Weight:
             weight does not fall apart.
         trainable: whether the optimizer updates it in a layer that is not frozen.
         dtype: the dtype if it is not the layer's own variable dtype; "int" is the backend's
-            default integer, as in Keras.
+            default integer, as in Keras, and "seed" the integer that it keeps seeds in.
 
     >>> kernel = Weight("kernel", Axis("kh", 3), Axis("kw", 3), Axis("C_in", 32), Axis("K", 64),
     ...                 unit="K")

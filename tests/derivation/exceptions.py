@@ -36,7 +36,39 @@ def differs_behind_unknown(arguments, shapes):
     return False
 
 
+def has_no_steps_of_features(arguments, shapes):
+    sequence = shapes["sequences"] if isinstance(shapes, dict) else shapes
+    return len(sequence) != 3
+
+
+def is_no_step_of_features(arguments, shapes):
+    return len(shapes["inputs"]) != 2
+
+
+def keeps_and_returns_states(arguments, shapes):
+    held = arguments["layer"]["config"]
+    return held.get("stateful") and held.get("return_state")
+
+
 EXCEPTIONS = (
+    Exemption(
+        "keras",
+        ("Bidirectional",),
+        keeps_and_returns_states,
+        "Keras 3.15's Bidirectional.compute_mask multiplies a generator: a TypeError on every call",
+    ),
+    Exemption(
+        "kerasaudit",
+        ("SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells"),
+        is_no_step_of_features,
+        "Keras's cells broadcast a step of more axes against their states, example by step",
+    ),
+    Exemption(
+        "kerasaudit",
+        ("RNN",),
+        has_no_steps_of_features,
+        "Keras's RNN takes any rank symbolically, whatever its cell can take; run, it fails",
+    ),
     Exemption(
         "kerasaudit",
         tuple(f"Adaptive{kind}Pooling{rank}D" for kind in ("Average", "Max") for rank in (1, 2, 3)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import keras
 from hypothesis import settings
 
 from kerasaudit.derivation.rule import Derivation, derive
+from kerasaudit.derivation.seed import SEED_DTYPES
 from kerasaudit.derivation.shape import compatible
 from kerasaudit.errors import KerasAuditError
 
@@ -32,7 +34,9 @@ def examples(count: int) -> settings:
 class Case:
     """One generated configuration: a class, its constructor's arguments, the shapes it is fed.
 
-    `shapes` is one shape, or a list of them for a layer that takes several inputs.
+    `shapes` is one shape, a list of them for a layer that takes several inputs, or a dict of them
+    (lists of them) by the arguments of its call, the first of which is passed by its place. A layer
+    that it holds stands among the arguments as its serialised config.
     """
 
     class_name: str
@@ -50,6 +54,22 @@ def layer_class(case: Case) -> type:
         return getattr(keras.layers, case.class_name)
     # A private layer of keras.applications, such as "keras.src.applications.convnext".
     return getattr(__import__(case.module, fromlist=[case.class_name]), case.class_name)
+
+
+def construct(case: Case) -> Any:
+    """The layer itself."""
+    # Keras takes the configs apart that it is given.
+    given = copy.deepcopy(case.arguments)
+    arguments = {key: _with_layers(value) for key, value in given.items()}
+    return layer_class(case)(**arguments)
+
+
+def _with_layers(value: Any) -> Any:
+    """The layers that serialised configs stand for, alone or in a list; anything else as it is."""
+    if isinstance(value, list):
+        return [_with_layers(one) for one in value]
+    serialised_layer = isinstance(value, dict) and {"class_name", "config"} <= set(value)
+    return keras.saving.deserialize_keras_object(value) if serialised_layer else value
 
 
 def as_json(config: dict[str, Any]) -> dict[str, Any]:
@@ -75,7 +95,7 @@ def check(case: Case, exceptions: Any = ()) -> str:
 
     layer = output = None
     try:
-        layer = layer_class(case)(**case.arguments)
+        layer = construct(case)
         config = as_json(serialised(case, layer))
         output = _call(layer, case.shapes)
     except Exception as error:  # noqa: BLE001 - ValueError, TypeError, IndexError, …
@@ -111,15 +131,52 @@ def compare(derivation: Derivation, layer: Any, output: Any, case: object) -> No
         assert keras.backend.standardize_dtype(ours.dtype) == live.dtype, (case, ours)
         assert ours.trainable == (id(live) in updated), (case, ours)
     assert derivation.params == layer.count_params(), case
-    assert compatible(derivation.output_shape, tuple(output.shape)), (case, derivation, output)
-    for ours, live in zip(derivation.output_shape, output.shape, strict=True):
-        assert live is None or ours == live, (case, derivation, output)  # ours may know more
+    if output is None:  # an abstract layer, which cannot be called
+        assert (derivation.output_shape, derivation.macs) == (None, None), case
+        return
+    shapes, outputs = _shapes(derivation), keras.tree.flatten(output)
+    assert len(shapes) == len(outputs), (case, derivation, output)
+    for shape, one in zip(shapes, outputs, strict=True):
+        assert compatible(shape, tuple(one.shape)), (case, derivation, output)
+        for ours, live in zip(shape, one.shape, strict=True):
+            assert live is None or ours == live, (case, derivation, output)  # ours may know more
+
+
+def compare_state(derivation: Derivation, layer: Any, case: object) -> None:
+    """The random generators' states, which Keras has in `variables` alone, and an RNN's states."""
+    weights = {id(weight) for weight in layer.weights}
+    seeds = [variable for variable in layer.variables if id(variable) not in weights]
+    kept = keras.tree.flatten(getattr(layer, "states", None) or ())
+    ours = {
+        which: [one for one in derivation.state if one.name.endswith(which)]
+        for which in ("seed_generator/seed_generator_state", "rnn_state")
+    }
+    assert [len(found) for found in ours.values()] == [len(seeds), len(kept)], case
+    assert len(derivation.state) == len(seeds) + len(kept), case
+    for one, live in zip([w for found in ours.values() for w in found], seeds + kept, strict=True):
+        dtype = SEED_DTYPES[keras.backend.backend()] if one.dtype == "seed" else one.dtype
+        assert (one.shape, dtype) == (tuple(live.shape), live.dtype), (case, one)
+        assert one.name.rpartition("/")[2] == live.path.rpartition("/")[2], (case, one)
+
+
+def _shapes(derivation: Derivation) -> tuple[Any, ...]:
+    shape = derivation.output_shape
+    return shape if shape and isinstance(shape[0], tuple) else (shape,)
 
 
 def _call(layer: keras.layers.Layer, shapes: Any) -> Any:
     """The layer's output on symbolic tensors; an InputLayer has one without being called."""
     if isinstance(layer, keras.layers.InputLayer):
         return layer.output
+    if type(layer) is keras.layers.Wrapper:
+        return layer.build(shapes)
+    if isinstance(shapes, dict):
+        (_, first), *others = shapes.items()
+        return layer(_tensors(first), **{name: _tensors(shape) for name, shape in others})
+    return layer(_tensors(shapes))
+
+
+def _tensors(shapes: Any) -> Any:
     if isinstance(shapes, list):
-        return layer([keras.KerasTensor(shape) for shape in shapes])
-    return layer(keras.KerasTensor(shapes))
+        return [_tensors(shape) for shape in shapes]
+    return keras.KerasTensor(shapes)

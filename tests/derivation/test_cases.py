@@ -42,9 +42,22 @@ def figure(text):
 
 
 def shapes_of(case):
-    shape = case["input_shape"]
-    several = bool(shape) and isinstance(shape[0], list)
-    return [tuple(one) for one in shape] if several else tuple(shape)
+    return as_shapes(case["input_shape"])
+
+
+def as_shapes(value):
+    """A shape, or a list or dict of them, as the case writes it down."""
+    if isinstance(value, dict):
+        return {name: as_shapes(shape) for name, shape in value.items()}
+    several = bool(value) and isinstance(value[0], list)
+    return [as_shapes(one) for one in value] if several else tuple(value)
+
+
+def outputs_of(case):
+    """What the layer puts out: a shape, a tuple of them, or None where that is not known."""
+    written = case["output_shape"]
+    shapes = None if written is None else as_shapes(written)
+    return tuple(shapes) if isinstance(shapes, list) else shapes
 
 
 def config_of(case):
@@ -72,7 +85,7 @@ def test_case(case):
     assert derivation.params == params
     assert derivation.trainable_params == trainable
     assert derivation.non_trainable_params == params - trainable
-    assert derivation.output_shape == tuple(case["output_shape"])
+    assert derivation.output_shape == outputs_of(case)
     assert derivation.macs == figure(case["macs"])
 
 

@@ -316,6 +316,20 @@ EXAMPLES = {
     "LayerNormalization": (keras.layers.LayerNormalization(), (None, 96), "192"),
     "GroupNormalization": (keras.layers.GroupNormalization(8), (None, 64), "128"),
     "Normalization": (keras.layers.Normalization(), (None, 3), "7"),
+    "SimpleRNN": (keras.layers.SimpleRNN(32), (None, 5, 16), "1,568"),
+    "LSTM": (keras.layers.LSTM(64), (None, 5, 128), "49,408"),
+    "GRU": (keras.layers.GRU(64), (None, 5, 128), "37,248"),
+    "ConvLSTM2D": (keras.layers.ConvLSTM2D(8, 3), (None, 5, 9, 9, 16), "6,944"),
+    "Bidirectional": (
+        keras.layers.Bidirectional(keras.layers.LSTM(64)),
+        (None, 5, 128),
+        "98,816",
+    ),
+    "TimeDistributed": (
+        keras.layers.TimeDistributed(keras.layers.Conv2D(64, 3)),
+        (None, 10, 128, 128, 3),
+        "1,792",
+    ),
 }
 
 

@@ -44,6 +44,32 @@ def test_an_embedding_falls_into_rows(keras):
     assert (entry.unit, entry.kernels, entry.size) == (("V",), 7, 3)
 
 
+def test_recurrent_kernels_are_gates_of_units(keras):
+    layers = keras.layers
+    source, state = keras.Input((4, 5)), keras.Input((3,))
+    x = layers.Bidirectional(layers.LSTM(3, return_sequences=True, name="lstm"), name="both")(
+        source
+    )
+    x = layers.TimeDistributed(layers.Dense(2, name="dense"), name="each")(x)
+    x = layers.GRU(3, name="gru")(x, initial_state=state)
+    found = entries(keras.Model([source, state], x))
+    assert all(entry.undivided is None for entry in found.values())
+    assert {path: (entry.unit, entry.kernels, entry.size) for path, entry in found.items()} == {
+        **{
+            f"both/{direction}_lstm/lstm_cell/{name}": (("gate", "u"), 4 * 3, size)
+            for direction in ("forward", "backward")
+            for name, size in (("kernel", 5), ("recurrent_kernel", 3), ("bias", 1))
+        },
+        "each/dense/kernel": (("u",), 2, 2 * 3),
+        "each/dense/bias": (("u",), 2, 1),
+        "gru/gru_cell/kernel": (("gate", "u"), 3 * 3, 2),
+        "gru/gru_cell/recurrent_kernel": (("gate", "u"), 3 * 3, 3),
+        "gru/gru_cell/bias": (("gate", "u"), 3 * 3, 2),  # one of the input, one of the state
+    }
+    kernel = found["both/forward_lstm/lstm_cell/kernel"]
+    assert (kernel.shape, kernel.axes_shape, kernel.unit_axes) == ((5, 12), (5, 4, 3), (1, 2))
+
+
 def test_layers_of_a_subclassed_model_and_inside_a_layer_have_their_units(keras):
     class Block(keras.layers.Layer):
         def __init__(self, **kwargs):

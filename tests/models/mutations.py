@@ -26,9 +26,11 @@ from kerasaudit.zoo import Claim
 # The config values that shape a weight or the map that a layer with weights puts out. (A pool's
 # size is none: with its stride kept it may change no shape, and so no figure at all.)
 _SHAPING = (
-    *("filters", "units", "kernel_size", "strides", "depth_multiplier", "groups"),
-    "projection_dim",
+    *("filters", "kernel_size", "strides", "depth_multiplier", "groups"),
+    *("projection_dim", "units", "input_dim", "output_dim"),
 )
+# Where a config holds the config of another layer.
+_HELD = ("layer", "backward_layer")
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
@@ -187,6 +189,10 @@ def _config_mutants(
 
 
 def _config_changes(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key in _HELD:
+        held = config.get(key)
+        for inner, value in _config_changes(held["config"]) if held else ():
+            yield key, {**held, "config": {**held["config"], inner: value}}
     for key in ("batch_shape", *_SHAPING):
         value = config.get(key)
         if isinstance(value, int):

@@ -13,6 +13,7 @@ from models.alexnet import alexnet
 from models.cnn_backpropagation import cnn_backpropagation
 from models.cnn_coding import cnn_coding, dense_coding, feature_maps
 from models.lenet5 import lenet5, lenet5_1998
+from models.lstm import bidirectional_lstm_imdb
 from models.resnet import resnet50
 from models.vgg import vgg16, vgg19
 from tests.models.mutations import (
@@ -36,6 +37,7 @@ BUILDERS = {
     vgg16: 138_357_544,
     vgg19: 143_667_240,
     resnet50: 25_557_032 + 53_120,
+    bidirectional_lstm_imdb: 2_757_761,
 }
 
 

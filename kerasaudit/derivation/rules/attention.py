@@ -28,7 +28,7 @@ def multi_head_attention(layer: LayerConfig, x: tuple[Shape | None, ...]) -> Der
               the kernels alone.
     Axes:     (C_in, h, d) of what projects into heads, (h, d, C_out) of what projects out of them;
               the unit axis is h: a kernel is what one head owns.
-    Example:  12 heads of 64 on 768 features: 4·(768·12·64) + 3·12·64 + 768 = 2,362,368.
+    Example:  12 heads of 64 on 768 features: 4·768·12·64 + 3·12·64 + 768 = 2,362,368.
     Output:   the query's shape, its last axis replaced by output_shape; with
               return_attention_scores also (batch, h, T_q, T_v).
     MACs:     T_q·(query + output kernel) + T_v·(key + value kernel) + h·T_q·T_v·(d_k + d_v).
@@ -65,7 +65,7 @@ def grouped_query_attention(layer: LayerConfig, x: tuple[Shape | None, ...]) -> 
               h·d·C + C; with use_gate also a gate as the query.
     Axes:     (C_in, h, d); the unit axis is h, or v of keys and values: a kernel is a head's.
     Example:  32 query heads and 8 key/value heads of 128 on 4,096 features without biases:
-              4096·32·128 + 2·(4096·8·128) + 32·128·4096 = 41,943,040 (Llama 3 8B).
+              4096·32·128 + 2·4096·8·128 + 32·128·4096 = 41,943,040 (Llama 3 8B).
     Output:   the query's shape; with return_attention_scores also (batch, h, T_q, T_v).
     MACs:     T_q·(query + output kernel) + T_v·(key + value kernel) + 2·h·T_q·T_v·d: keys and
               values are repeated to every query head before they are multiplied.

@@ -28,6 +28,16 @@ _VARIABLE_DTYPES = {
 }
 
 
+_POLICIES = (
+    "DTypePolicy",
+    "QuantizedDTypePolicy",
+    "QuantizedFloat8DTypePolicy",
+    "Int4DTypePolicy",
+    "GPTQDTypePolicy",
+    "AWQDTypePolicy",
+)
+
+
 class LayerConfig:
     """A serialised layer, `{"class_name": …, "config": {…}}`, read with checks.
 
@@ -233,23 +243,32 @@ class LayerConfig:
     def variable_dtype(self) -> str:
         """The dtype in which the layer holds its weights: float32 under "mixed_float16".
 
-        Raises `UnsupportedError` for a quantised policy, which changes the weights themselves.
+        Under a quantised policy ("int8_from_float32") it is that of what is not quantised.
         """
-        policy = self.get("dtype", "float32")
+        return self._dtype_and_quantization()[0]
+
+    @property
+    def quantization(self) -> str | None:
+        """The mode in which its kernels are quantised ("int8", "int4/128"), or `None`."""
+        return self._dtype_and_quantization()[1]
+
+    def _dtype_and_quantization(self) -> tuple[str, str | None]:
+        policy, mode = self.get("dtype", "float32"), None
         if isinstance(policy, (dict, Mapping)):
-            inner = policy.get("config")
-            name = inner.get("name") if isinstance(inner, (dict, Mapping)) else None
-            if policy.get("class_name") != "DTypePolicy":
-                self.unsupported(f"dtype policy {_short(policy.get('class_name'))} is not derived")
-            policy = name
-        if not isinstance(policy, str):
-            self.fail(f"dtype must name a dtype or a dtype policy, received {_short(policy)}")
-        dtype = _VARIABLE_DTYPES.get(policy)
-        if dtype is not None:
-            return dtype
-        if "_from_" in policy or policy.startswith(("int4/", "int8/", "gptq", "awq")):
-            self.unsupported(f"the quantised dtype policy {policy!r} is not derived")
-        self.fail(f"dtype must name a dtype or a dtype policy, received {policy!r}")
+            class_name, inner = policy.get("class_name"), policy.get("config")
+            inner = inner if isinstance(inner, (dict, Mapping)) else {}
+            if class_name not in _POLICIES:
+                self.unsupported(f"dtype policy {_short(class_name)} is not derived")
+            policy = inner.get("name")
+            if class_name != "DTypePolicy":
+                policy, mode = inner.get("source_name"), inner.get("mode")
+        elif isinstance(policy, str) and "_from_" in policy:
+            mode, _, policy = policy.partition("_from_")
+        dtype = _VARIABLE_DTYPES.get(policy) if isinstance(policy, str) else None
+        if dtype is None or not isinstance(mode, (str, type(None))):
+            written = self.get("dtype")
+            self.fail(f"dtype must name a dtype or a dtype policy, received {_short(written)}")
+        return dtype, mode
 
 
 def automatic_name(class_name: str) -> str:

@@ -75,6 +75,16 @@ class Derivation:
         return self.params - self.trainable_params
 
     @property
+    def logical_params(self) -> int:
+        """The parameters of the float layer that a quantised or adapted one stands for."""
+        return sum(weight.logical for weight in self.weights)
+
+    @property
+    def adapter_params(self) -> int:
+        """How many of them LoRA adds beside what it freezes."""
+        return sum(weight.count for weight in self.weights if weight.role == "adapter")
+
+    @property
     def formula(self) -> str:
         """The sum of the weights in symbols, such as "kh·kw·C_in·K + K"; "" without weights."""
         return " + ".join(weight.formula for weight in self.weights)
@@ -271,8 +281,6 @@ def derive_layer(layer: LayerConfig, shapes: tuple[Shape | None, ...]) -> Deriva
     For a rule with named `inputs` a shape is `None` where the argument is not passed.
     """
     entry = find_rule(layer)
-    if layer.get("lora_rank") is not None:
-        layer.unsupported("LoRA adapters (lora_rank) are not derived")
     if entry.inputs:
         if not 0 < len(shapes) <= len(entry.inputs) or shapes[0] is None:
             names = ", ".join(entry.inputs)
@@ -287,6 +295,11 @@ def derive_layer(layer: LayerConfig, shapes: tuple[Shape | None, ...]) -> Deriva
         layer.shape_error("one input", f"{len(shapes)}: {list(shapes)}")
     if not entry.built_in:
         _check_result(layer, entry, derivation)
+    if layer.get("lora_rank") is not None or layer.quantization is not None:
+        # Imported here: what it changes are derivations.
+        from kerasaudit.derivation.stored import as_stored
+
+        derivation = as_stored(layer, derivation, shapes)
     if not derivation.weights:
         return derivation
     trainable, dtype = layer.trainable, layer.variable_dtype

@@ -83,6 +83,9 @@ class Weight:
         trainable: whether the optimizer updates it in a layer that is not frozen.
         dtype: the dtype if it is not the layer's own variable dtype; "int" is the backend's
             default integer, as in Keras, and "seed" the integer that it keeps seeds in.
+        role: "parameter"; "adapter" for what LoRA adds beside a frozen kernel; "quantization" for
+            what only says how others are stored (scales, zero points).
+        stands_for: how many parameters it holds where it packs several into an element.
 
     >>> kernel = Weight("kernel", Axis("kh", 3), Axis("kw", 3), Axis("C_in", 32), Axis("K", 64),
     ...                 unit="K")
@@ -97,6 +100,8 @@ class Weight:
     unit: tuple[str, ...]
     trainable: bool
     dtype: str | None
+    role: str
+    stands_for: int | None
 
     def __init__(
         self,
@@ -105,9 +110,11 @@ class Weight:
         unit: str | Iterable[str] | None = None,
         trainable: bool = True,
         dtype: str | None = None,
+        role: str = "parameter",
+        stands_for: int | None = None,
     ) -> None:
         units = () if unit is None else (unit,) if isinstance(unit, str) else tuple(unit)
-        self._set(name, axes, units, trainable, dtype)
+        self._set(name, axes, units, trainable, dtype, role, stands_for)
         for axis in axes:
             if not isinstance(axis, (Axis, Dimension)):
                 raise RuleError(f"weight {name!r}: expected axes, received {axes!r}")
@@ -127,6 +134,8 @@ class Weight:
         unit: tuple[str, ...],
         trainable: bool,
         dtype: str | None,
+        role: str,
+        stands_for: int | None,
     ) -> None:
         put = object.__setattr__  # a frozen dataclass has no other way in
         put(self, "name", name)
@@ -134,6 +143,8 @@ class Weight:
         put(self, "unit", unit)
         put(self, "trainable", trainable)
         put(self, "dtype", dtype)
+        put(self, "role", role)
+        put(self, "stands_for", stands_for)
 
     def within(self, part: str) -> Weight:
         """The same weight as one of a layer that holds `part`: "query/kernel".
@@ -141,9 +152,7 @@ class Weight:
         >>> Weight("kernel", Axis("u", 3)).within("query").name
         'query/kernel'
         """
-        weight = object.__new__(Weight)  # its axes were checked when `self` was made
-        weight._set(f"{part}/{self.name}", self.dimensions, self.unit, self.trainable, self.dtype)
-        return weight
+        return self._as(f"{part}/{self.name}", self.trainable, self.dtype)
 
     def renamed(self, symbols: Mapping[str, str], unit: Iterable[str]) -> Weight:
         """The same weight with other symbols for its axes, and other unit axes.
@@ -157,7 +166,15 @@ class Weight:
             else Dimension(tuple(part.renamed(symbols) for part in axis.axes))
             for axis in self.dimensions
         )
-        return Weight(self.name, *dimensions, unit=unit, trainable=self.trainable, dtype=self.dtype)
+        return Weight(
+            self.name,
+            *dimensions,
+            unit=unit,
+            trainable=self.trainable,
+            dtype=self.dtype,
+            role=self.role,
+            stands_for=self.stands_for,
+        )
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -175,6 +192,13 @@ class Weight:
         return math.prod(self.shape)
 
     @property
+    def logical(self) -> int:
+        """How many parameters of the float layer it holds: 0 for adapters and scales."""
+        if self.role != "parameter":
+            return 0
+        return self.count if self.stands_for is None else self.stands_for
+
+    @property
     def formula(self) -> str:
         """The product in symbols, "1" for a scalar."""
         return "·".join(axis.symbol for axis in self.axes) or "1"
@@ -186,8 +210,13 @@ class Weight:
 
     def in_effect(self, *, trainable: bool, dtype: str) -> Weight:
         """The same weight in a layer: frozen with it, of its dtype unless it has its own."""
+        return self._as(self.name, self.trainable and trainable, self.dtype or dtype)
+
+    def frozen(self) -> Weight:
+        """The same weight, which the optimizer does not update."""
+        return self._as(self.name, False, self.dtype)
+
+    def _as(self, name: str, trainable: bool, dtype: str | None) -> Weight:
         weight = object.__new__(Weight)  # its axes were checked when `self` was made
-        weight._set(
-            self.name, self.dimensions, self.unit, self.trainable and trainable, self.dtype or dtype
-        )
+        weight._set(name, self.dimensions, self.unit, trainable, dtype, self.role, self.stands_for)
         return weight

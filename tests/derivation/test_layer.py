@@ -200,49 +200,6 @@ def test_no_dtype_is_float32():
     assert derive(config("Dense", units=3), VECTOR).weights[0].dtype == "float32"
 
 
-QUANTISED = [
-    "int8_from_float32",
-    "int8_from_mixed_bfloat16",
-    "float8_from_float32",
-    "int4/128_from_float32",
-    "gptq/4/128_from_float32",
-    "awq/4/128_from_float32",
-]
-
-
-@pytest.mark.parametrize("policy", QUANTISED)
-def test_quantised_weights_are_unsupported_and_never_counted_as_plain_ones(policy):
-    with pytest.raises(UnsupportedError, match=r"quanti|policy"):
-        derive(config("Dense", units=3, dtype=policy), VECTOR)
-    node = {
-        "module": "keras",
-        "class_name": "QuantizedDTypePolicy",
-        "config": {"mode": policy.split("_")[0], "source_name": "float32"},
-    }
-    with pytest.raises(UnsupportedError, match="QuantizedDTypePolicy"):
-        derive(config("Dense", units=3, dtype=node), VECTOR)
-
-
-@pytest.mark.filterwarnings("ignore:__array__ implementation")
-@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
-def test_a_live_quantised_layer_is_unsupported(mode):
-    layer = keras.layers.Dense(4)
-    layer.build(VECTOR)
-    layer.quantize(mode)
-    with pytest.raises(UnsupportedError):
-        derive(keras.saving.serialize_keras_object(layer), VECTOR)
-
-
-@pytest.mark.parametrize(
-    ("layer", "shape"), [(keras.layers.Dense(4), VECTOR), (keras.layers.Conv2D(4, 3), MAP)]
-)
-def test_lora_is_unsupported(layer, shape):
-    layer.build(shape)
-    layer.enable_lora(2)
-    with pytest.raises(UnsupportedError, match="LoRA"):
-        derive(keras.saving.serialize_keras_object(layer), shape)
-
-
 @pytest.mark.parametrize("policy", ["float31", "mixed_float64", 7, ["float32"], {}], ids=repr)
 def test_a_dtype_that_is_none(policy):
     with pytest.raises((ConfigError, UnsupportedError), match="dtype"):

@@ -67,7 +67,8 @@ def bytes_by_dtype(
     """
     parts: dict[str, list[tuple[int | None, str | None]]] = {}
     for count, dtype in weights:
-        parts.setdefault(dtype or "unknown", []).append((count, dtype))
+        name = "int32" if dtype == "int" else dtype or "unknown"
+        parts.setdefault(name, []).append((count, dtype))
     return {dtype: parameter_bytes(part) for dtype, part in parts.items()}
 
 

@@ -35,7 +35,9 @@ def test_names_are_code_and_control_characters_escapes(hostile, audits) -> None:
 
 def test_unknown_findings_and_failures(broken) -> None:
     text = report.render([broken, Failure("gone.py", "no *such* file")], "markdown")
-    assert "|`mine`|`Mine`|unknown|unknown|–|unknown|unknown|? unsupported|" in text
+    assert (
+        "|`mine`|`Mine`|unknown|unknown|–|unknown|unknown|unknown|–|unknown|? unsupported|" in text
+    )
     assert "**KA101**" in text
     assert "cause: the observed shapes equal units=2" in text
     assert "- `gone.py`: no \\*such\\* file" in text

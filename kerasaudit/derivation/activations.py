@@ -101,7 +101,7 @@ class _Tensors:
         self.elements: dict[_Key, int | None] = {}
         self._dtypes: dict[_Key, str | None] = {}
         self._same: dict[_Key, _Key] = {}  # what an InputLayer hands on → what it was given
-        self._handed_in: set[int] = set()  # the calls of the model's own InputLayers
+        self._handed_in: dict[int, _Key] = {}  # the model's inputs, by the call that stands for one
         configs = {layer.path: layer.config for layer in architecture.layers}
         dtypes = {path: compute_dtype(config) for path, config in configs.items()}
         for number, shape in enumerate(architecture.input_shapes):
@@ -110,8 +110,8 @@ class _Tensors:
             if call.class_name == "InputLayer" and call.sources:
                 given = self.key(call.sources[0])
                 self._same[number, 0] = given
-                if given[0] is None:
-                    self._handed_in.add(number)
+                if given not in self._handed_in.values() and given[0] is None:
+                    self._handed_in[number] = given
                     self._enter(given, call.output_shape, dtypes[call.path])
                 continue
             for output, made in enumerate(_outputs(call)):
@@ -134,7 +134,7 @@ class _Tensors:
         """The tensors that a call adds."""
         if (number, 0) not in self._same:
             return [(number, output) for output, _ in enumerate(_outputs(call))]
-        return [self._same[number, 0]] if number in self._handed_in else []
+        return [self._handed_in[number]] if number in self._handed_in else []
 
     def bytes(self, key: _Key) -> int | None:
         """The bytes of one tensor, per example."""

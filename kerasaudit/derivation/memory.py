@@ -24,7 +24,6 @@ _ODD = {
     "bfloat16": 2,
     "float8_e4m3fn": 1,
     "float8_e5m2": 1,
-    "int": 4,  # the backend's default integer, int32
     "complex64": 8,
     "complex128": 16,
 }
@@ -33,6 +32,8 @@ _NUMBERED = re.compile(r"(?:u?int|float)(8|16|32|64)")
 
 def dtype_bytes(dtype: str | None) -> int | None:
     """The bytes of one element; `None` where the dtype is not known or has no fixed size.
+
+    Nor has "int", the backend's default integer: int64 in TensorFlow, int32 in JAX and PyTorch.
 
     >>> dtype_bytes("float32"), dtype_bytes("bfloat16"), dtype_bytes("uint8"), dtype_bytes("string")
     (4, 2, 1, None)
@@ -48,7 +49,7 @@ def dtype_bytes(dtype: str | None) -> int | None:
 def parameter_bytes(weights: Iterable[tuple[int | None, str | None]]) -> int | None:
     """The bytes of weights, each given by its elements and dtype; `None` if any is not known.
 
-    >>> parameter_bytes([(288, "float32"), (32, "float32"), (1, "int")])
+    >>> parameter_bytes([(288, "float32"), (32, "float32"), (1, "int32")])
     1284
     """
     return total(
@@ -67,8 +68,7 @@ def bytes_by_dtype(
     """
     parts: dict[str, list[tuple[int | None, str | None]]] = {}
     for count, dtype in weights:
-        name = "int32" if dtype == "int" else dtype or "unknown"
-        parts.setdefault(name, []).append((count, dtype))
+        parts.setdefault(dtype or "unknown", []).append((count, dtype))
     return {dtype: parameter_bytes(part) for dtype, part in parts.items()}
 
 

@@ -218,7 +218,8 @@ def test_a_nested_model_is_walked_through():
 def reach(model, position):
     """First and last position of the input that an output position's gradient reaches, an axis."""
     x = tf.ones((1, *model.input_shape[1:]))
-    with tf.GradientTape() as tape:
+    # Of the input alone: by kernels TensorFlow aborts on some of these windows.
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
         picked = tf.reduce_sum(model(x)[(0, *position)])
     gradient = np.abs(tape.gradient(picked, x).numpy()[0]).sum(-1)

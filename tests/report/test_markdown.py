@@ -12,6 +12,8 @@ def test_the_working_stands_in_a_row(digits) -> None:
     text = report.render([digits], "markdown")
     assert "|`conv2d_1`|`Conv2D`|`kh·kw·C_in·K + K = 3·3·32·64 + 64 = 18,496`|18,496|–|" in text
     assert "✗ ~~64 × 3 × 3 = 567~~ slip in the source, correct: 64 × 3 × 3 = 576" in text
+    assert "|2,230,272|73,984|7,744|8×8 / 2|(None, 11, 11, 64)|" in text
+    assert "|bytes of parameters, float32|139,304|" in text
     assert "|coverage|7 of 7 layers, 100 % of layers derived|" in text
 
 

@@ -235,7 +235,8 @@ class _Frame:
             source = _pick(self.origins, tensor)
             if source is None:
                 return None
-            found.append(source._replace(dtype=tensor.dtype) if tensor.dtype else source)
+            recorded = tensor.dtype
+            found.append(Source(source.call, source.output, recorded) if recorded else source)
         return tuple(found)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from kerasaudit.derivation.activations import Activations, activations
 from kerasaudit.derivation.architecture import Architecture
@@ -17,6 +18,8 @@ from kerasaudit.derivation.shape import total
 from kerasaudit.reconciliation.result import CallRow, LayerRow, Totals
 
 __all__ = ["with_figures"]
+
+_Counted = list[tuple[int | None, str | None]]  # elements and dtype of each weight
 
 
 def with_figures(
@@ -34,11 +37,14 @@ def with_figures(
         architecture: what is derived; `None` where nothing could be.
     """
     derived = _Derived(architecture) if architecture is not None else None
-    layers = [_with_bytes(row) for row in rows]
+    counted = [_counted(row) for row in rows]
+    layers = []
+    for row, weights in zip(rows, counted, strict=True):
+        size = None if weights is None else parameter_bytes(weights)
+        layers.append(replace(row, bytes=size, **(derived.layer(row.path) if derived else {})))
     if derived is not None:
-        layers = [derived.layer(row) for row in layers]
         calls = [derived.call(number, row) for number, row in enumerate(calls)]
-    return layers, list(calls), _summed(totals, layers, derived)
+    return layers, list(calls), _summed(totals, layers, counted, derived)
 
 
 class _Derived:
@@ -53,23 +59,22 @@ class _Derived:
         for number, call in enumerate(architecture.calls):
             self._calls.setdefault(call.path, []).append(number)
 
-    def layer(self, row: LayerRow) -> LayerRow:
-        """A layer's row with what its calls come to."""
-        policy, numbers = self._policies.get(row.path), self._calls.get(row.path)
+    def layer(self, path: str) -> dict[str, Any]:
+        """What a layer's calls come to, by the names of its row's fields."""
+        policy, numbers = self._policies.get(path), self._calls.get(path)
         if numbers is None:
-            return replace(row, dtype_policy=policy)
+            return {"dtype_policy": policy}
         made = [self.activations.calls[number] for number in numbers]
         field = self._fields[numbers[0]]
-        return replace(
-            row,
-            dtype_policy=policy,
-            activation_elements=total(one.elements for one in made),
-            activation_bytes=total(one.bytes for one in made),
-            receptive_field=field.size if field else None,
-            effective_stride=field.stride if field else None,
-            effective_padding=field.padding if field else None,
-            backward_macs=total(self._backward[number] for number in numbers),
-        )
+        return {
+            "dtype_policy": policy,
+            "activation_elements": total(one.elements for one in made),
+            "activation_bytes": total(one.bytes for one in made),
+            "receptive_field": field.size if field else None,
+            "effective_stride": field.stride if field else None,
+            "effective_padding": field.padding if field else None,
+            "backward_macs": total(self._backward[number] for number in numbers),
+        }
 
     def call(self, number: int, row: CallRow) -> CallRow:
         """A call's row with its figures."""
@@ -83,7 +88,7 @@ class _Derived:
         )
 
 
-def _counted(row: LayerRow) -> list[tuple[int | None, str | None]] | None:
+def _counted(row: LayerRow) -> _Counted | None:
     """The elements and dtypes of the weights that a row counts; `None` where they are not known."""
     side = "derived" if row.derived is not None else "observed"
     if getattr(row, side) is None:
@@ -91,13 +96,12 @@ def _counted(row: LayerRow) -> list[tuple[int | None, str | None]] | None:
     return [(getattr(one, side), one.dtype) for one in row.weights if one.shared_with is None]
 
 
-def _with_bytes(row: LayerRow) -> LayerRow:
-    counted = _counted(row)
-    return row if counted is None else replace(row, bytes=parameter_bytes(counted))
-
-
-def _summed(totals: Totals, rows: Sequence[LayerRow], derived: _Derived | None) -> Totals:
-    counted = [_counted(row) for row in rows]
+def _summed(
+    totals: Totals,
+    rows: Sequence[LayerRow],
+    counted: Sequence[_Counted | None],
+    derived: _Derived | None,
+) -> Totals:
     known = [pair for weights in counted if weights is not None for pair in weights]
     return replace(
         totals,

@@ -95,6 +95,30 @@ def test_a_separable_convolution_needs_its_own_half_by_input():
     assert later["s"] == 2 * (depthwise + pointwise)
 
 
+def test_a_recurrent_layer_passes_gradients_back_through_its_own_state():
+    # 5 steps; four gates of 6 units from 3 features and from the state of the step before
+    by_input, by_state = 5 * 3 * 4 * 6, 5 * 6 * 4 * 6
+    assert chain((5, 3), layers.LSTM(6, name="lstm"))["lstm"] == by_input + 2 * by_state
+    later = chain((5, 3), layers.BatchNormalization(), layers.LSTM(6, name="lstm"))
+    assert later["lstm"] == 2 * (by_input + by_state)
+    both = chain((5, 3), layers.Bidirectional(layers.LSTM(6), name="both"))
+    assert both["both"] == 2 * (by_input + 2 * by_state)
+
+
+def test_attention_needs_the_gradients_of_its_scores_and_of_what_it_projects_last():
+    inputs = keras.Input((7, 8), name="x")
+    attention = layers.MultiHeadAttention(2, 3, name="attention")
+    model = keras.Model(inputs, attention(inputs, inputs))
+    inward, outward, scores = 3 * (7 * 8 * 2 * 3), 7 * 2 * 3 * 8, 2 * 7 * 7 * (3 + 3)
+    assert of(model)["attention"] == inward + 2 * outward + 2 * scores
+    attention.trainable = False
+    assert of(model)["attention"] == 0
+    embedded = layers.BatchNormalization()(inputs)
+    again = layers.MultiHeadAttention(2, 3, name="attention")
+    later = keras.Model(inputs, again(embedded, embedded))
+    assert of(later)["attention"] == 2 * (inward + outward + scores)
+
+
 @pytest.mark.parametrize(("trained", "times"), [((), 0), (("a",), 1), (("b",), 1), (("a", "b"), 2)])
 def test_a_product_of_activations_has_a_gradient_by_each_operand_that_is_trained(trained, times):
     inputs = keras.Input((6, 4), name="x")

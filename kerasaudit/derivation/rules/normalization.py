@@ -104,9 +104,15 @@ def rms_normalization(layer: LayerConfig, x: Shape) -> Derivation:
     Source:   Zhang & Sennrich 2019, "Root mean square layer normalization"; Keras
               rms_normalization.py.
     """
-    features = _features(layer, x, _sorted_as_written(layer, x))
+    indices = _sorted_as_written(layer, x)
+    features = _features(layer, x, indices)
     symbols = tuple(axis.symbol for axis in features)
-    return Derivation((Weight("scale", *features, unit=symbols),), output_shape=x, macs=0)
+    return Derivation(
+        (Weight("scale", *features, unit=symbols),),
+        output_shape=x,
+        macs=0,
+        window=POINTWISE if set(indices) == {len(x) - 1} else None,
+    )
 
 
 @rule("SpectralNormalization")

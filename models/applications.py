@@ -21,6 +21,8 @@ MOBILENET = "keras-applications, mobilenet.py, docstring, alpha 1.0, 224"
 MOBILENET_V3 = "Keras, mobilenet_v3.py, docstring, table of checkpoints"
 MOBILENET_PAPER = "Howard et al. 2017 (MobileNets, arXiv:1704.04861), Table 6"
 MOBILENET_V2_PAPER = "Sandler et al. 2018 (MobileNetV2, arXiv:1801.04381), Table 4"
+EFFICIENTNET_PAPER = "Tan & Le 2019 (EfficientNet, arXiv:1905.11946), Table 2"
+TORCHVISION = "torchvision, models and pre-trained weights, GFLOPS (multiply-accumulates)"
 RESNET_PAPER = "He et al. 2015 (arXiv:1512.03385)"
 XCEPTION_PAPER = "Chollet 2017 (Xception, arXiv:1610.02357), Table 3"
 CUT_OFF = "cut off, not rounded"
@@ -53,6 +55,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
     "VGG16": (
         _now("138.4M"),
         _exact("138,357,544"),
+        _macs("15.47G", f"{TORCHVISION}, VGG16_Weights"),
         _macs(
             "15.3G",
             f"{RESNET_PAPER}, §4.1: 15.3 billion FLOPs, which leaves out the dense layers",
@@ -68,6 +71,11 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         _now("25.6M"),
         _exact("25,636,712"),
         _macs("3.8G", f"{RESNET_PAPER}, Table 1: 3.8×10^9 FLOPs; {CUT_OFF}", correction="3.9G"),
+        _macs(
+            "4.09G",
+            f"{TORCHVISION}, ResNet50_Weights; its stride stands in the 3 × 3, here in the 1 × 1",
+            correction="3.86G",
+        ),
     ),
     "ResNet50V2": (_now("25.6M"), _exact("25,613,800")),
     "ResNet101": (
@@ -101,6 +109,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             errata={"3.4M": "3.5M"},
             source=f"{MOBILENET_V2_PAPER}; keras-applications, mobilenet_v2.py, gives 3.47",
         ),
+        _macs("300M", f"{MOBILENET_V2_PAPER}, MAdds; {CUT_OFF}", correction="301M"),
     ),
     "DenseNet121": (_now("8.1M"), _exact("8,062,504")),
     "DenseNet169": (_now("14.3M"), _exact("14,307,880")),
@@ -115,7 +124,11 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         _exact("88,949,818"),
         Claim("total", "93.5M", errata={"93.5M": "88.9M"}, source=README),
     ),
-    "EfficientNetB0": (_now("5.3M"), _exact("5,330,571")),
+    "EfficientNetB0": (
+        _now("5.3M"),
+        _exact("5,330,571"),
+        _macs("0.39B", f"{EFFICIENTNET_PAPER}: 0.39B FLOPs, squeeze-and-excitation included"),
+    ),
     "EfficientNetB1": (_now("7.9M"), _exact("7,856,239")),
     "EfficientNetB2": (_now("9.2M"), _exact("9,177,569")),
     "EfficientNetB3": (_now("12.3M"), _exact("12,320,535")),

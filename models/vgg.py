@@ -14,6 +14,7 @@ from kerasaudit import Claim, builder
 PAPER = "Simonyan & Zisserman 2014"
 CS231N = "CS231n notes, VGGNet in detail; the biases are added here"
 KERAS = "keras.io/api/applications (2020–21), Available models, column Parameters"
+TORCHVISION = "pytorch.org, torchvision VGG16_Weights, GFLOPS: multiply-accumulates, 15.47"
 RESNET_PAPER = "He et al. 2015 (arXiv:1512.03385), §4.1"
 
 # Each row: the layer, the notes' working, our step that adds the biases, the notes' volume.
@@ -86,6 +87,7 @@ _E = (2, 2, 4, 4, 4)
             errata={"15.3G": "15.5G"},
             source=f"{RESNET_PAPER}: 15.3 billion FLOPs, which leaves out the dense layers",
         ),
+        Claim("total", "15.47G", quantity="macs", source=TORCHVISION),
     ],
 )
 def vgg16() -> keras.Model:

@@ -7,9 +7,9 @@ carry the derivation past it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from kerasaudit.derivation.graph import Constant, Graph, Node, Tensor, is_model, read_graph
 from kerasaudit.derivation.layer import LayerConfig
@@ -18,10 +18,12 @@ from kerasaudit.derivation.shape import Shape, compatible, is_shape
 from kerasaudit.derivation.weight import Weight
 from kerasaudit.errors import ConfigError, KerasAuditError, RuleError, ShapeError, UnsupportedError
 
-__all__ = ["Architecture", "Call", "Layer", "Problem", "derive_architecture"]
+__all__ = ["Architecture", "Call", "Layer", "Problem", "Source", "derive_architecture"]
 
 # Models that call models twice, level upon level, make a small config call almost without end.
 _MOST_CALLS = 200_000
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,24 @@ class Problem:
     message: str
 
 
+class Source(NamedTuple):
+    """Where a tensor comes from: output `output` of the call at `call` in `Architecture.calls`.
+
+    Where `call` is `None`, it is the model's own input of that number. `dtype` is what the config
+    records of it where it is passed on.
+    """
+
+    call: int | None
+    output: int
+    dtype: str | None = None
+
+
 class Call(NamedTuple):
-    """One application of a layer. A shape or MACs that are not known are `None`."""
+    """One application of a layer. A shape or MACs that are not known are `None`.
+
+    `sources` says where every tensor that it takes comes from, masks and states included; `None`
+    where that is not known.
+    """
 
     path: str
     number: int
@@ -48,6 +66,7 @@ class Call(NamedTuple):
     macs: int | None
     declared: bool = False
     derivation: Derivation | None = None
+    sources: tuple[Source, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -83,7 +102,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A model as its config describes it: layers in config order, calls in graph order."""
+    """A model as its config describes it: layers in config order, calls in graph order.
+
+    `outputs` says where its outputs come from; `None` where that is not known.
+    """
 
     name: str
     class_name: str
@@ -92,6 +114,7 @@ class Architecture:
     input_shapes: tuple[Shape, ...]
     output_shapes: tuple[Shape | None, ...]
     built: bool
+    outputs: tuple[Source, ...] | None = None
 
 
 def derive_architecture(config: Mapping[str, Any], input_shape: object = None) -> Architecture:
@@ -133,6 +156,7 @@ def derive_architecture(config: Mapping[str, Any], input_shape: object = None) -
         input_shapes=shapes or (),
         output_shapes=output_shapes,
         built=shapes is not None,
+        outputs=walk.outputs,
     )
 
 
@@ -191,6 +215,7 @@ class _Frame:
     graph: Graph
     prefix: str
     values: dict[tuple[str, int], tuple[Shape | None, ...]]
+    origins: dict[tuple[str, int], tuple[Source | None, ...]]
     position: int = 0
 
     def outputs(self) -> tuple[Shape | None, ...]:
@@ -203,8 +228,21 @@ class _Frame:
                 )
         return tuple(_pick(self.values, tensor) for tensor in self.graph.outputs)
 
+    def sources(self, tensors: Iterable[Tensor]) -> tuple[Source, ...] | None:
+        """Where the tensors come from; `None` where that is not known of one."""
+        found = []
+        for tensor in tensors:
+            source = _pick(self.origins, tensor)
+            if source is None:
+                return None
+            recorded = tensor.dtype
+            found.append(Source(source.call, source.output, recorded) if recorded else source)
+        return tuple(found)
 
-def _pick(values: dict[tuple[str, int], tuple[Shape | None, ...]], tensor: Tensor) -> Shape | None:
+
+def _pick(
+    values: Mapping[tuple[str, int], tuple[_Item | None, ...]], tensor: Tensor
+) -> _Item | None:
     outputs = values.get((tensor.layer, tensor.call), ())
     return outputs[tensor.output] if tensor.output < len(outputs) else None
 
@@ -217,6 +255,7 @@ class _Walk:
     layers: dict[str, Layer] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     graphs: dict[str, Graph] = field(default_factory=dict)
+    outputs: tuple[Source, ...] | None = None
 
     def list_layers(self, graph: Graph, prefix: str) -> None:
         """Enter the rows of a model, nested models' rows in their place, in config order."""
@@ -235,16 +274,20 @@ class _Walk:
 
     def run(self, graph: Graph, shapes: tuple[Shape, ...]) -> tuple[Shape | None, ...]:
         self.list_layers(graph, "")
-        stack, made = [_Frame(graph, "", self._feed(graph, shapes))], 0
+        inputs = tuple(Source(None, number) for number in range(len(shapes)))
+        stack, made = [_Frame(graph, "", self._feed(graph, shapes), self._feed(graph, inputs))], 0
         while True:
             frame = stack[-1]
             if frame.position == len(frame.graph.nodes):
                 stack.pop()
+                sources = frame.sources(frame.graph.outputs)
                 if not stack:
+                    self.outputs = sources
                     return frame.outputs()
                 caller = stack[-1]
                 node = caller.graph.nodes[caller.position]
                 caller.values[node.layer, node.call] = frame.outputs()
+                caller.origins[node.layer, node.call] = sources or ()
                 caller.position += 1
                 continue
             made += 1
@@ -256,16 +299,24 @@ class _Walk:
             path = frame.prefix + node.layer
             if path in self.graphs:
                 inner = self.graphs[path]
-                inputs, _ = self._arguments(frame, node)
-                stack.append(
-                    _Frame(inner, path + "/", self._feed(inner, self._named(inner, node, inputs)))
-                )
+                shapes_in, _ = self._arguments(frame, node)
+                origins = [
+                    _pick(frame.origins, one) if isinstance(one, Tensor) else None
+                    for one in node.arguments
+                ]
+                fed = self._feed(inner, self._named(inner, node, shapes_in))
+                named = self._feed(inner, self._named(inner, node, origins))
+                stack.append(_Frame(inner, path + "/", fed, named))
                 continue
-            frame.values[node.layer, node.call] = self._apply(frame, node)
+            outputs = frame.values[node.layer, node.call] = self._apply(frame, node)
+            number = len(self.calls) - 1
+            frame.origins[node.layer, node.call] = tuple(
+                [Source(number, output) for output in range(len(outputs))]
+            )
             frame.position += 1
 
     @staticmethod
-    def _named(inner: Graph, node: Node, shapes: list[Shape | None]) -> tuple[Shape | None, ...]:
+    def _named(inner: Graph, node: Node, shapes: list[_Item | None]) -> tuple[_Item | None, ...]:
         """The shapes in the order of the inner model's inputs, by name where they have names."""
         arguments = zip(node.arguments, shapes, strict=False)
         by_name = {a.key: shape for a, shape in arguments if isinstance(a, Tensor) and a.key}
@@ -276,11 +327,11 @@ class _Walk:
 
     @staticmethod
     def _feed(
-        graph: Graph, shapes: tuple[Shape | None, ...]
-    ) -> dict[tuple[str, int], tuple[Shape | None, ...]]:
+        graph: Graph, shapes: tuple[_Item | None, ...]
+    ) -> dict[tuple[str, int], tuple[_Item | None, ...]]:
         if graph.entry is not None:
             return {(graph.entry, 0): (shapes[:1] or (None,))}
-        fed = dict.fromkeys((tensor.layer for tensor in graph.inputs), None)
+        fed: dict[str, _Item | None] = dict.fromkeys(tensor.layer for tensor in graph.inputs)
         fed.update(zip(fed, shapes, strict=False))
         # An InputLayer is fed under call -1; its own call, 0, checks the shape against its config.
         return {(name, -1): (shape,) for name, shape in fed.items()}
@@ -330,6 +381,7 @@ class _Walk:
             macs=derivation.macs if derivation else None,
             declared=declared,
             derivation=derivation,
+            sources=frame.sources(node.waits_for or (Tensor(node.layer, -1, 0),)),
         )
         layer.calls.append(call)
         self.calls.append(call)

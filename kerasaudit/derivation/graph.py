@@ -21,13 +21,17 @@ _ENTRY = "(input)"
 
 
 class Tensor(NamedTuple):
-    """A reference to an output of a call; `declared` is the shape that the config records."""
+    """A reference to an output of a call; `declared` is the shape that the config records.
+
+    `dtype` is the dtype that it records, as a Functional config does of everything that is passed.
+    """
 
     layer: str
     call: int
     output: int
     declared: Shape | None = None
     key: str | None = None
+    dtype: str | None = None
 
 
 class Constant(NamedTuple):
@@ -232,7 +236,8 @@ def _leaves(layer: LayerConfig, structure: Any) -> list[Tensor | Constant]:
             if marker == "__keras_tensor__" and isinstance(config, (dict, Mapping)):
                 shape = config.get("shape")
                 declared = tuple(shape) if shape is not None and is_shape(shape) else None
-                found.append(_tensor(layer, config.get("keras_history"), declared, key))
+                dtype = config.get("dtype")
+                found.append(_tensor(layer, config.get("keras_history"), declared, key, dtype))
             elif marker in ("__tensor__", "__numpy__") and isinstance(config, (dict, Mapping)):
                 found.append(Constant(array_shape(config.get("value"))))
             elif marker is None:
@@ -243,12 +248,17 @@ def _leaves(layer: LayerConfig, structure: Any) -> list[Tensor | Constant]:
 
 
 def _tensor(
-    layer: LayerConfig, history: Any, declared: Shape | None = None, key: str | None = None
+    layer: LayerConfig,
+    history: Any,
+    declared: Shape | None = None,
+    key: str | None = None,
+    dtype: Any = None,
 ) -> Tensor:
     sound = isinstance(history, (list, tuple)) and len(history) == 3 and isinstance(history[0], str)
     if not sound or not _is_index(history[1]) or not _is_index(history[2]):
         layer.fail(f"expected a tensor [layer, call, output], received {history!r}")
-    return Tensor(history[0], history[1], history[2], declared, key)
+    recorded = dtype if isinstance(dtype, str) else None
+    return Tensor(history[0], history[1], history[2], declared, key, recorded)
 
 
 def _is_index(value: Any) -> bool:

@@ -16,6 +16,7 @@ from kerasaudit.derivation.weight import Weight
 from kerasaudit.errors import RuleError, UnsupportedError
 
 __all__ = [
+    "POINTWISE",
     "Derivation",
     "Rule",
     "Window",
@@ -33,12 +34,23 @@ _BUILT_IN = "kerasaudit.derivation.rules"
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How a layer's window moves over its input, per spatial axis: what receptive fields need."""
+    """How a layer's window moves over its input, per spatial axis: what receptive fields need.
+
+    `padding` is "valid", "same" or "causal"; `added` are the positions that a layer puts before
+    and after each axis as it is told (negative: that it cuts off). A stride of 0 is a window that
+    stands still, as global pooling's does. A `transposed` window scatters onto the output instead.
+    A window of no axes (`POINTWISE`) takes for each output position the same one of the input.
+    """
 
     size: tuple[int, ...]
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
     padding: str
+    transposed: bool = False
+    added: tuple[tuple[int, int], ...] = ()
+
+
+POINTWISE = Window((), (), (), "valid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,11 @@ class Derivation:
     shapes for a layer with several outputs. `macs` counts multiply-accumulates of contractions,
     per example: no bias, no element-wise work. `activation_macs` are those of them in which no
     weight takes part (attention's score products). `state` is what the layer holds besides its
-    weights and Keras does not count: the state of random generators.
+    weights and Keras does not count: the state of random generators. `window` is `None` where an
+    output position does not take a window of the input, or the rule does not say. `inner_macs` are
+    those MACs whose operand the layer itself makes (a separable convolution's pointwise half):
+    training the layer needs their gradient by that operand even where nothing before it is trained.
+    `None` where the rule does not say.
     """
 
     weights: tuple[Weight, ...] = ()
@@ -58,6 +74,7 @@ class Derivation:
     window: Window | None = None
     activation_macs: int | None = 0
     state: tuple[Weight, ...] = ()
+    inner_macs: int | None = None
 
     @property
     def params(self) -> int:
@@ -311,6 +328,7 @@ def derive_layer(layer: LayerConfig, shapes: tuple[Shape | None, ...]) -> Deriva
         derivation.window,
         derivation.activation_macs,
         derivation.state,
+        derivation.inner_macs,
     )
 
 

@@ -13,6 +13,7 @@ from kerasaudit.finding import Finding
 from kerasaudit.observation.live import LEFTOVER
 from kerasaudit.observation.observed import Observation, ObservedLayer
 from kerasaudit.reconciliation.compare import Pair, compare, pairs, size_of
+from kerasaudit.reconciliation.figures import with_figures
 from kerasaudit.reconciliation.findings import finding
 from kerasaudit.reconciliation.result import (
     AxisRow,
@@ -52,7 +53,12 @@ def reconcile(
     work = _Reconciliation(observation, architecture, exempt)
     work.enter_rows()
     work.check_totals()
-    return work.result
+    result = work.result
+    if result.totals is not None:
+        result.rows, result.calls, result.totals = with_figures(
+            result.rows, result.calls, result.totals, architecture
+        )
+    return result
 
 
 class _Reconciliation:

@@ -65,7 +65,11 @@ class WeightRow:
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """One application of a layer. `declared`: an input shape is the config's word, not derived."""
+    """One application of a layer. `declared`: an input shape is the config's word, not derived.
+
+    The activations are what it hands on, per example; `live_bytes` are those of all tensors that
+    are alive while it runs. `backward_macs` are those of its gradients.
+    """
 
     layer: str
     call: int
@@ -74,6 +78,10 @@ class CallRow:
     output_shape: Any
     macs: int | None
     declared: bool
+    backward_macs: int | None = None
+    activation_elements: int | None = None
+    activation_bytes: int | None = None
+    live_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,12 @@ class LayerRow:
     the file; `reported` is the layer's own `count_params()`. A weight that an earlier row counts is
     not counted again. `trainable` and `non_trainable` part the derived count, or the observed one
     where nothing is derived. `macs` are those of all its calls.
+
+    `bytes` are those of its parameters, in the dtypes that they have; `dtype_policy` is the policy
+    that gives it those and the dtype it computes in. The activations are what all its calls hand
+    on, per example. `receptive_field`, `effective_stride` and `effective_padding` are of its first
+    call's output, a figure for each spatial axis of the input; `None` where it has none.
+    `backward_macs` are those of all its calls' gradients.
     """
 
     path: str
@@ -102,6 +116,14 @@ class LayerRow:
     calls: int
     weights: tuple[WeightRow, ...]
     reason: str | None = None
+    bytes: int | None = None
+    dtype_policy: str | None = None
+    activation_elements: int | None = None
+    activation_bytes: int | None = None
+    receptive_field: tuple[int, ...] | None = None
+    effective_stride: tuple[int, ...] | None = None
+    effective_padding: tuple[int, ...] | None = None
+    backward_macs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +160,9 @@ class Totals:
     one; `derived_partly` sums the layers that have, of which there are `layers_derived` of
     `layers`. `reported` is the model's own `count_params()`. `coverage` is the share of the
     observed parameters (of the layers, where nothing is observed) that is derived.
+
+    `bytes` (with `bytes_by_dtype`), the activations and `backward_macs` are the sums of the rows',
+    `None` unless every layer has one; `peak_activation_bytes` is the most that is alive at once.
     """
 
     params: int | None
@@ -154,6 +179,12 @@ class Totals:
     layers_unsupported: int
     layers_exempt: int
     coverage: float | None
+    bytes: int | None = None
+    bytes_by_dtype: Mapping[str, int | None] | None = None
+    activation_elements: int | None = None
+    activation_bytes: int | None = None
+    peak_activation_bytes: int | None = None
+    backward_macs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

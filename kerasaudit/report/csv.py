@@ -38,6 +38,14 @@ _LAYER_COLUMNS = (
     "output_shape",
     "calls",
     "reason",
+    "bytes",
+    "dtype_policy",
+    "activation_elements",
+    "activation_bytes",
+    "receptive_field",
+    "effective_stride",
+    "effective_padding",
+    "backward_macs",
 )
 COLUMNS = ("target", "model", *_LAYER_COLUMNS)
 
@@ -48,7 +56,7 @@ def render(results: Sequence[Audit | Failure]) -> str:
     r"""Render the layers of all audits as one table.
 
     >>> render([Failure("net.py", "=not found")]).splitlines()[1]
-    "net.py,,,,failed,,,,,,,,,,,,'=not found"
+    "net.py,,,,failed,,,,,,,,,,,,'=not found,,,,,,,,"
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

@@ -35,6 +35,17 @@ TABLES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "output_shape": ("object", "shape of its first call's output, batch axis first"),
         "calls": ("Int64", "how often it is applied"),
         "reason": ("string", "why it is not ok"),
+        "bytes": ("Int64", "bytes of its parameters, in the dtypes that they have"),
+        "dtype_policy": ("string", "what sets its dtypes: float32, mixed_float16"),
+        "activation_elements": ("Int64", "elements that its calls hand on, per example"),
+        "activation_bytes": ("Int64", "the same in bytes"),
+        "receptive_field": (
+            "object",
+            "positions of the input that one of its output sees, per axis",
+        ),
+        "effective_stride": ("object", "how far that moves on the input per position, per axis"),
+        "effective_padding": ("object", "how far the first one begins before the input, per axis"),
+        "backward_macs": ("Int64", "multiply-accumulates of its gradients, per example"),
     },
     "weights": {
         "layer": ("string", "path of the layer"),
@@ -60,6 +71,10 @@ TABLES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "output_shape": ("object", "shape, or tuple of shapes"),
         "macs": ("Int64", "multiply-accumulates per example"),
         "declared": ("boolean", "whether an input shape is the config's word, not derived"),
+        "backward_macs": ("Int64", "multiply-accumulates of its gradients, per example"),
+        "activation_elements": ("Int64", "elements that it hands on, per example"),
+        "activation_bytes": ("Int64", "the same in bytes"),
+        "live_bytes": ("Int64", "bytes of all activations that are alive while it runs"),
     },
     "claims": {
         "subject": ("string", 'path of the layer, or "total"'),

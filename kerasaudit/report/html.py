@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kerasaudit.reconciliation.result import Audit, Failure
-from kerasaudit.report import page, svg, wording
+from kerasaudit.report import liveness, page, svg, wording
 from kerasaudit.report.wording import partition, printable
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def _environment() -> Environment:
         {
             "segments": svg.segments,
             "bar": lambda stretches, number: Markup(svg.bar(stretches, number)),  # noqa: S704
+            "liveness": lambda audit, number: Markup(liveness.area(audit, number)),  # noqa: S704
+            "peak": liveness.peak,
         },
         {"set_apart": wording.set_apart},
     )

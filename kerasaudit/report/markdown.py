@@ -65,9 +65,10 @@ def _audit(audit: Audit) -> Iterable[str]:
         yield table("|claim|working|claimed|derived|observed|status|", map(_claim, audit.claims))
     yield "### Layers"
     yield table(
-        "|layer|class|working|derived|keras|MACs|output shape|status|",
+        "|layer|class|working|derived|keras|MACs|bytes|activations|receptive field|output shape"
+        "|status|",
         map(_layer, audit.layers),
-        right=(3, 4, 5),
+        right=(3, 4, 5, 6, 7),
     )
     versions = ", ".join(f"{name} {value}" for name, value in sorted(audit.versions.items()))
     yield f"<sub>{prose(versions)}</sub>"
@@ -82,6 +83,11 @@ def _totals(audit: Audit) -> str:
         ("trainable", count(totals.trainable)),
         ("non-trainable", count(totals.non_trainable)),
         ("MACs", count(totals.macs)),
+        ("MACs of the backward pass", count(totals.backward_macs)),
+        (f"bytes {wording.memory(totals)}", count(totals.bytes)),
+        ("activations, elements per example", count(totals.activation_elements)),
+        ("activations, bytes per example", count(totals.activation_bytes)),
+        ("activations, bytes alive at once", count(totals.peak_activation_bytes)),
         ("coverage", wording.coverage(audit)),
     ]
     return table("|total||", ([prose(name), value] for name, value in rows), right=(1,))
@@ -96,6 +102,9 @@ def _layer(layer: LayerRow) -> list[str]:
         count(layer.derived),
         "–" if layer.observed is None else count(layer.observed),
         count(layer.macs),
+        count(layer.bytes),
+        count(layer.activation_elements),
+        wording.field(layer),
         prose(shape(layer.output_shape)),
         f"{MARKS[layer.status]} {STATUS_WORDS[layer.status]}",
     ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kerasaudit.errors import TargetError
 from kerasaudit.reconciliation.result import Audit, Failure
+from kerasaudit.report.frame import TABLES
 
 if TYPE_CHECKING:
     import pandas
@@ -43,15 +44,17 @@ def render(results: Sequence[Audit | Failure]) -> bytes:
 
 
 def _frame(result: Audit | Failure) -> pandas.DataFrame:
-    """The layers with the audit's target and model before them, shapes written out as text."""
+    """The layers with the audit's target and model before them, tuples written out as text."""
     import pandas
 
     if isinstance(result, Failure):
         row = {"target": result.target, "status": "failed", "reason": result.message}
         return pandas.DataFrame([row], dtype="string")
     frame = result.to_frame("layers")
-    shapes = [None if shape is None else str(shape) for shape in frame["output_shape"]]
-    frame["output_shape"] = pandas.Series(shapes, dtype="string", index=frame.index)
+    for name, (dtype, _) in TABLES["layers"].items():
+        if dtype == "object":
+            texts = [None if value is None else str(value) for value in frame[name]]
+            frame[name] = pandas.Series(texts, dtype="string", index=frame.index)
     for position, (name, value) in enumerate((("target", result.target), ("model", result.name))):
         column = pandas.Series([value] * len(frame), dtype="string", index=frame.index)
         frame.insert(position, name, column)

@@ -162,26 +162,36 @@ def _print_audit(console: Console, audit: Audit) -> None:
 
 
 def _print_totals(console: Console, audit: Audit) -> None:
-    from rich.table import Table
-
     totals = audit.totals
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold")
     sides = [
         ("keras", totals.observed),
         ("file", totals.stored),
         ("count_params()", totals.reported),
     ]
     beside = " · ".join(f"{name} {value:,}" for name, value in sides if value is not None)
-    table.add_row("parameters", count(totals.derived), beside or "derived, nothing observed")
-    table.add_row("trainable", count(totals.trainable))
-    table.add_row("non-trainable", count(totals.non_trainable))
-    table.add_row("MACs", count(totals.macs))
-    console.print(indented(table, 2))
+    rows = [
+        ("parameters", totals.derived, beside or "derived, nothing observed"),
+        ("trainable", totals.trainable, ""),
+        ("non-trainable", totals.non_trainable, ""),
+        ("MACs", totals.macs, f"{count(totals.backward_macs)} in the backward pass"),
+        ("memory", totals.bytes, f"bytes {wording.memory(totals)}"),
+        ("activations", totals.activation_bytes, f"bytes {wording.live(totals)}"),
+    ]
+    _print_figures(console, rows)
     console.print(indented(plain(f"coverage       {wording.coverage(audit)}"), 2))
     console.print()
+
+
+def _print_figures(console: Console, rows: Iterable[tuple[str, int | None, str]]) -> None:
+    """A name, a figure and a note on each line; the note on the next one where there is no room."""
+    figures = [(name, count(figure), note) for name, figure, note in rows]
+    widths = [max(len(row[column]) for row in figures) for column in (0, 1)]
+    for name, figure, note in figures:
+        line = f"{name:<{widths[0]}}  {figure:>{widths[1]}}"
+        fits = 2 + len(line) + 2 + len(note) <= console.width
+        console.print(indented(plain(f"{line}  {note}".rstrip() if fits else line), 2))
+        if not fits:
+            console.print(indented(plain(note), 4))
 
 
 # -- layers -----------------------------------------------------------------------------------
@@ -191,8 +201,11 @@ def _print_layers(console: Console, layers: Sequence[LayerRow]) -> None:
     """A line for each layer that holds weights, or two where a line would not hold it."""
     apart = [layer for layer in layers if wording.set_apart(layer)]
     rest = wording.weightless_line(layers)
-    widest: tuple[_Column, ...] = (_layer_name, _layer_class, _working, _keras, _shape, _macs)
-    for columns in (widest, widest[:5], widest[:4]):
+    widest: tuple[_Column, ...] = (
+        *(_layer_name, _layer_class, _working, _keras, _shape, _macs),
+        *(_bytes, _activations, _field),
+    )
+    for columns in (widest, widest[:6], widest[:5], widest[:4]):
         cells = [[column(layer) for column in columns] for layer in apart]
         widths = [max((cell.cell_len for cell in column), default=0) for column in zip(*cells)]  # noqa: B905
         if 4 + sum(widths) + 2 * (len(widths) - 1) <= console.width:
@@ -240,6 +253,19 @@ def _macs(layer: LayerRow) -> Text:
     return styled(f"{count(layer.macs)} MACs", "dim")
 
 
+def _bytes(layer: LayerRow) -> Text:
+    return styled(f"{count(layer.bytes)} bytes", "dim")
+
+
+def _activations(layer: LayerRow) -> Text:
+    return styled(f"{count(layer.activation_elements)} activations", "dim")
+
+
+def _field(layer: LayerRow) -> Text:
+    field = wording.field(layer)
+    return plain("") if field == "–" else styled(f"field {field}", "dim")
+
+
 def _print_line(
     console: Console, layer: LayerRow, cells: Sequence[Text], widths: Sequence[int]
 ) -> None:
@@ -248,7 +274,7 @@ def _print_line(
     line.append(" ")
     for number, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         space = " " * (width - cell.cell_len)
-        before, after = (space, "") if number in (3, 5) else ("", space)
+        before, after = (space, "") if number in (3, 5, 6, 7) else ("", space)
         line.append(before).append_text(cell).append(f"{after}  ")
     line.rstrip()
     console.print(line)

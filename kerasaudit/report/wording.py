@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, LayerRow, StepRow, WeightRow
+from kerasaudit.reconciliation.result import (
+    Audit,
+    ClaimRow,
+    Failure,
+    LayerRow,
+    StepRow,
+    Totals,
+    WeightRow,
+)
 
 __all__ = [
     "MARKS",
@@ -18,6 +26,9 @@ __all__ = [
     "count",
     "coverage",
     "equation",
+    "field",
+    "live",
+    "memory",
     "partition",
     "printable",
     "quantity",
@@ -150,6 +161,43 @@ def equation(layer: LayerRow) -> str:
     text = f"{layer.formula} = {layer.working} = {sum(whole):,}"
     elsewhere = sorted({w.shared_with for w in layer.weights if w.shared_with is not None})
     return f"{text}, counted in {', '.join(elsewhere)}" if elsewhere else text
+
+
+def memory(totals: Totals) -> str:
+    """The dtypes of the parameters, with the bytes of each where there are several."""
+    parts = totals.bytes_by_dtype
+    if not parts:
+        return "of parameters"
+    if len(parts) == 1:
+        return f"of parameters, {printable(next(iter(parts)))}"
+    several = ", ".join(f"{printable(dtype)} {count(size)}" for dtype, size in parts.items())
+    return f"of parameters: {several}"
+
+
+def live(totals: Totals) -> str:
+    """How many bytes of the activations are alive at once."""
+    return f"per example, at most {count(totals.peak_activation_bytes)} alive at once"
+
+
+def field(layer: LayerRow) -> str:
+    """A receptive field with its effective stride; "–" for a layer that has none.
+
+    A stride of 0 says that every position sees the same: global pooling, all of the input.
+
+    >>> from kerasaudit.reconciliation.result import LayerRow
+    >>> row = LayerRow("c", "Conv2D", "ok", *[None] * 10, 1, (), receptive_field=(8, 8),
+    ...     effective_stride=(2, 2))
+    >>> field(row)
+    '8×8 / 2'
+    """
+    if layer.receptive_field is None or layer.effective_stride is None:
+        return "–"
+    size = "×".join(map(str, layer.receptive_field))
+    strides = set(layer.effective_stride)
+    if strides == {0}:
+        return f"{size} fixed"
+    one = len(strides) == 1
+    return f"{size} / {strides.pop() if one else '×'.join(map(str, layer.effective_stride))}"
 
 
 def axes(weight: WeightRow) -> str:

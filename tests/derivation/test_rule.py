@@ -261,7 +261,8 @@ def test_windows_for_receptive_fields():
     assert derive(conv, (None, 20, 20, 1)).window == Window((3, 5), (1, 1), (1, 2), "valid")
     pool = config("MaxPooling1D", "keras.layers", pool_size=3, padding="same")
     assert derive(pool, (None, 20, 1)).window == Window((3,), (3,), (1,), "same")
-    assert derive(DENSE, (None, 4)).window is None
+    assert derive(DENSE, (None, 4)).window == Window((), (), (), "valid")
+    assert derive({"class_name": "Flatten", "config": {}}, (None, 4, 4)).window is None
 
 
 # -- documentation ------------------------------------------------------------------------------

@@ -19,9 +19,9 @@ from tests.models.mutations import (
 # The builders whose sources have slips, and the step that is one.
 ERRATA = {
     "VGG16": {"15.3G"},
-    "ResNet50": {"3.8G"},
+    "ResNet50": {"3.8G", "4.09G"},
     "MobileNet": {"529M"},
-    "MobileNetV2": {"3.4M"},
+    "MobileNetV2": {"3.4M", "300M"},
     "NASNetMobile": {"7.7M"},
     "NASNetLarge": {"93.5M"},
     "ConvNeXtBase": {"88.5M"},

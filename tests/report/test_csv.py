@@ -21,6 +21,10 @@ def test_a_row_for_each_layer_with_raw_figures(digits) -> None:
     assert (conv["path"], conv["derived"], conv["macs"]) == ("conv2d_1", "18496", str(121 * 18432))
     assert conv["working"] == "3·3·32·64 + 64"
     assert conv["output_shape"] == "(None, 11, 11, 64)"
+    assert (conv["bytes"], conv["dtype_policy"]) == (str(18496 * 4), "float32")
+    assert (conv["activation_elements"], conv["activation_bytes"]) == ("7744", "30976")
+    assert (conv["receptive_field"], conv["effective_stride"]) == ("(8, 8)", "(2, 2)")
+    assert (conv["effective_padding"], conv["backward_macs"]) == ("(0, 0)", str(2 * 121 * 18432))
     assert sum(int(row["derived"]) for row in rows[:7]) == 320 + 18496 + 16010
 
 

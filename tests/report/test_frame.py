@@ -26,6 +26,8 @@ def test_layers(digits) -> None:
     assert frame["derived"].sum() == 320 + 18496 + 16010
     assert frame["observed"].isna().all()
     assert frame.loc[3, "output_shape"] == (None, 11, 11, 64)
+    assert frame.loc[3, "receptive_field"] == (8, 8)
+    assert frame["bytes"].sum() == 4 * 34826
     assert pandas.isna(frame.loc[0, "formula"])
 
 

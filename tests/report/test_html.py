@@ -75,6 +75,10 @@ def test_it_says_what_the_audit_says(page) -> None:
         "keras 3.15.1 · kerasaudit 0.1.0",
         "kernel (3, 3, 32, 64) kh=3 · kw=3 · C_in=32 · K=64* float32",
         "Source: the notes, page 1",
+        "Bytes of parameters, float32 139,304",
+        "Bytes alive at once 108,160",
+        # conv2d_1: bytes, activations, receptive field
+        "2,230,272 73,984 7,744 8×8 / 2 (None, 11, 11, 64)",
     ):
         assert words in page.text
     assert page.struck == ["64 × 3 × 3 = 567"]

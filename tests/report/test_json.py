@@ -32,6 +32,11 @@ def test_the_documented_fields(digits) -> None:
     assert f"{conv['formula']} = {conv['working']}" == "kh·kw·C_in·K + K = 3·3·32·64 + 64"
     assert (conv["derived"], conv["trainable"], conv["non_trainable"]) == (18496, 18496, 0)
     assert conv["output_shape"] == [None, 11, 11, 64]
+    assert (conv["bytes"], conv["activation_elements"]) == (18496 * 4, 11 * 11 * 64)
+    assert (conv["receptive_field"], conv["effective_stride"]) == ([8, 8], [2, 2])
+    assert totals["bytes_by_dtype"] == {"float32": totals["bytes"]} == {"float32": 34826 * 4}
+    assert totals["peak_activation_bytes"] == (26 * 26 * 32 + 13 * 13 * 32) * 4
+    assert audit["calls"][2]["live_bytes"] == totals["peak_activation_bytes"]
     kernel = conv["weights"][0]
     assert (kernel["name"], kernel["shape"], kernel["dtype"]) == (
         "kernel",
@@ -57,8 +62,10 @@ def test_what_is_not_known_is_null(digits, broken) -> None:
     audit = load(broken)["audits"][0]
     mine = audit["layers"][2]
     unknown = ("derived", "observed", "trainable", "non_trainable", "macs", "output_shape")
-    assert [mine[name] for name in unknown] == [None] * 6
-    assert audit["totals"]["params"] is None
+    unknown += ("bytes", "activation_elements", "activation_bytes", "backward_macs")
+    assert [mine[name] for name in (*unknown, "receptive_field")] == [None] * 11
+    totals = audit["totals"]
+    assert [totals[name] for name in ("params", "bytes", "peak_activation_bytes")] == [None] * 3
 
 
 def test_claims_and_findings(broken) -> None:

@@ -12,6 +12,8 @@ def test_the_working_stands_in_a_row(digits) -> None:
     text = report.render([digits], "markdown")
     assert "|`conv2d_1`|`Conv2D`|`kh·kw·C_in·K + K = 3·3·32·64 + 64 = 18,496`|18,496|–|" in text
     assert "✗ ~~64 × 3 × 3 = 567~~ slip in the source, correct: 64 × 3 × 3 = 576" in text
+    assert "|2,230,272|73,984|7,744|8×8 / 2|(None, 11, 11, 64)|" in text
+    assert "|bytes of parameters, float32|139,304|" in text
     assert "|coverage|7 of 7 layers, 100 % of layers derived|" in text
 
 
@@ -35,7 +37,9 @@ def test_names_are_code_and_control_characters_escapes(hostile, audits) -> None:
 
 def test_unknown_findings_and_failures(broken) -> None:
     text = report.render([broken, Failure("gone.py", "no *such* file")], "markdown")
-    assert "|`mine`|`Mine`|unknown|unknown|–|unknown|unknown|? unsupported|" in text
+    assert (
+        "|`mine`|`Mine`|unknown|unknown|–|unknown|unknown|unknown|–|unknown|? unsupported|" in text
+    )
     assert "**KA101**" in text
     assert "cause: the observed shapes equal units=2" in text
     assert "- `gone.py`: no \\*such\\* file" in text

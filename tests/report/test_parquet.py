@@ -32,6 +32,7 @@ def test_a_saved_file_reads_back_with_types_and_unknowns(tmp_path):
     assert frame["derived"][1] == 4 * 2 + 2
     assert frame["derived"].isna().tolist() == [False, False, True, True]
     assert frame["output_shape"][1] == "(None, 2)"
+    assert frame["bytes"][1] == (4 * 2 + 2) * 4
     assert frame["status"][3] == "failed"
     assert frame["reason"][3] == "b: no such file"
 

@@ -31,7 +31,9 @@ digits  Sequential  ✓ ok
   parameters        34,826  derived, nothing observed
   trainable         34,826
   non-trainable          0
-  MACs           2,440,960
+  MACs           2,440,960  4,687,232 in the backward pass
+  memory           139,304  bytes of parameters, float32
+  activations      155,112  bytes per example, at most 108,160 alive at once
   coverage       7 of 7 layers, 100 % of layers derived
 
 Claims: 1 confirmed, 1 erratum
@@ -72,7 +74,29 @@ def test_it_fits_and_cuts_no_figure(width, digits, broken, hostile) -> None:
 
 
 def test_a_wide_terminal_shows_shapes_and_macs(digits) -> None:
-    assert "(None, 11, 11, 64)  2,230,272 MACs" in shown(digits, width=160)
+    assert "(None, 11, 11, 64)  2,230,272 MACs" in shown(digits, width=140)
+
+
+def test_a_wider_one_shows_memory_and_receptive_fields_too(digits) -> None:
+    # conv2d_1: 18,496 parameters of 4 bytes, 11·11·64 activations; 3 + (2 − 1) + (3 − 1)·2 = 8
+    text = " ".join(shown(digits, width=200).split())
+    assert "2,230,272 MACs 73,984 bytes 7,744 activations field 8×8 / 2" in text
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_large_totals_fit(width, digits) -> None:
+    totals = replace(
+        digits.totals,
+        macs=15_470_264_320,
+        backward_macs=30_853_824_512,
+        bytes=553_430_176,
+        bytes_by_dtype={"float32": 553_430_172, "int32": 4},
+        activation_bytes=61_050_784,
+        peak_activation_bytes=25_690_112,
+    )
+    text = shown(replace(digits, totals=totals), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "bytes of parameters: float32 553,430,172, int32 4" in " ".join(text.split())
 
 
 def test_what_is_wrong_is_told_with_its_working(broken) -> None:

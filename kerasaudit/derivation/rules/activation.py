@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, rule
+from kerasaudit.derivation.rule import POINTWISE, Derivation, rule
 from kerasaudit.derivation.shape import Shape
 from kerasaudit.derivation.weight import Axis, Weight
 
@@ -15,7 +15,10 @@ def activation(layer: LayerConfig, x: Shape) -> Derivation:
     MACs:     0: element-wise work.
     Source:   Keras layers/activations/.
     """
-    return Derivation(output_shape=x, macs=0)
+    # A softmax over another axis than the channels takes all positions of that axis.
+    axis = layer.axes("axis", -1, x) if layer.class_name == "Softmax" else ()
+    window = POINTWISE if set(axis) <= {len(x) - 1} else None
+    return Derivation(output_shape=x, macs=0, window=window)
 
 
 @rule("PReLU")
@@ -39,4 +42,4 @@ def prelu(layer: LayerConfig, x: Shape) -> Derivation:
         *(Axis(f"F{i}", 1 if i in shared else layer.extent(x, i)) for i in range(1, len(x))),
         unit=f"F{len(x) - 1}",
     )
-    return Derivation(weights=(alpha,), output_shape=x, macs=0)
+    return Derivation(weights=(alpha,), output_shape=x, macs=0, window=POINTWISE)

@@ -54,6 +54,7 @@ def multi_head_attention(layer: LayerConfig, x: tuple[Shape | None, ...]) -> Der
         output_shape=_outputs(layer, (*query[:-1], *made), query, value, axes, heads),
         macs=total([*(part.macs for part in parts.values()), scores]),
         activation_macs=scores,
+        inner_macs=parts["attention_output"].macs,
     )
 
 
@@ -92,6 +93,7 @@ def grouped_query_attention(layer: LayerConfig, x: tuple[Shape | None, ...]) -> 
         output_shape=_outputs(layer, query, query, value, (1,), heads),
         macs=total([*(part.macs for part in parts.values()), scores]),
         activation_macs=scores,
+        inner_macs=parts["attention_output"].macs,
     )
 
 

@@ -8,6 +8,7 @@ which scatters instead of gathering); positions that padding adds count as any o
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.derivation.rule import Derivation, Window, rule
@@ -129,6 +130,7 @@ def separable_convolution(layer: LayerConfig, x: Shape) -> Derivation:
         output_shape=_assemble(layer, x, positions, filters),
         macs=product((*positions, depthwise.count + pointwise.count)),
         window=window,
+        inner_macs=product((*positions, pointwise.count)),
     )
 
 
@@ -169,7 +171,7 @@ def transposed_convolution(layer: LayerConfig, x: Shape) -> Derivation:
         weights=(kernel, *_bias(layer, Axis("K", filters))),
         output_shape=_assemble(layer, x, lengths, filters),
         macs=product((*spatial, kernel.count)),
-        window=window,
+        window=replace(window, transposed=True),
     )
 
 

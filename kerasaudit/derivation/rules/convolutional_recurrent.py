@@ -52,6 +52,7 @@ def convolutional_lstm(layer: LayerConfig, x: Inputs) -> Derivation:
         weights=weights,
         output_shape=(output, output, output),
         macs=repeated(total((of_input.macs, of_state.macs)), LSTM_GATES.extent),
+        inner_macs=repeated(of_state.macs, LSTM_GATES.extent),
         state=(seed_state().within(_CELL),),
     )
     return over_time(layer, x, cell)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, rule
+from kerasaudit.derivation.rule import POINTWISE, Derivation, rule
 from kerasaudit.derivation.shape import Shape, compatible
 
 
@@ -17,7 +17,7 @@ def input_layer(layer: LayerConfig, x: Shape) -> Derivation:
     """
     declared = layer.declared_shape()
     if declared is None:
-        return Derivation(output_shape=x, macs=0)
+        return Derivation(output_shape=x, macs=0, window=POINTWISE)
     fed = x
     if len(x) == len(declared) + 1 and x[-1] == 1:
         fed = x[:-1]
@@ -25,7 +25,7 @@ def input_layer(layer: LayerConfig, x: Shape) -> Derivation:
         fed = (*x, 1)
     if not compatible(fed, declared):
         layer.shape_error(f"an input that fits its declared shape {declared}", x)
-    return Derivation(output_shape=fed, macs=0)
+    return Derivation(output_shape=fed, macs=0, window=POINTWISE)
 
 
 @rule("Identity", "Masking")
@@ -34,4 +34,4 @@ def identity(layer: LayerConfig, x: Shape) -> Derivation:
 
     Source:   Keras identity.py, masking.py.
     """
-    return Derivation(output_shape=x, macs=0)
+    return Derivation(output_shape=x, macs=0, window=POINTWISE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, rule
+from kerasaudit.derivation.rule import POINTWISE, Derivation, rule
 from kerasaudit.derivation.shape import Shape, product
 from kerasaudit.derivation.weight import Axis, Weight
 
@@ -29,4 +29,5 @@ def dense(layer: LayerConfig, x: Shape) -> Derivation:
         weights=(kernel, bias) if layer.boolean("use_bias", True) else (kernel,),
         output_shape=(*x[:-1], units.extent),
         macs=product((*x[1:-1], kernel.count)),
+        window=POINTWISE,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, rule
+from kerasaudit.derivation.rule import POINTWISE, Derivation, rule
 from kerasaudit.derivation.shape import Extent, Shape, broadcast, product
 
 
@@ -24,7 +24,7 @@ def elementwise_merge(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
     features = broadcast([shape[1:] for shape in x])
     if features is None:
         layer.shape_error("inputs that broadcast", list(x))
-    return Derivation(output_shape=(batch, *features), macs=0)
+    return Derivation(output_shape=(batch, *features), macs=0, window=POINTWISE)
 
 
 @rule("Concatenate", several_inputs=True)
@@ -48,7 +48,9 @@ def concatenate(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
             layer.shape_error(f"inputs that agree on every axis but {axis}", list(x))
         else:
             output.append(known.pop() if known else None)
-    return Derivation(output_shape=tuple(output), macs=0)
+    # Along the channels every position stays where it is.
+    window = POINTWISE if axis == len(output) - 1 else None
+    return Derivation(output_shape=tuple(output), macs=0, window=window)
 
 
 @rule("Dot", several_inputs=True)
@@ -76,4 +78,9 @@ def dot(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
     one, other = ([e for i, e in enumerate(s) if i != a] for s, a in zip(x, axes, strict=True))
     output = (*one, *other[1:])
     macs = product((*output[1:], contracted.pop() if contracted else None))
-    return Derivation(output_shape=output if len(output) > 1 else (*output, 1), macs=macs)
+    return Derivation(
+        output_shape=output if len(output) > 1 else (*output, 1),
+        macs=macs,
+        activation_macs=macs,
+        inner_macs=0,
+    )

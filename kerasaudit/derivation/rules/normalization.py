@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, derive_part, rule
+from kerasaudit.derivation.rule import POINTWISE, Derivation, derive_part, rule
 from kerasaudit.derivation.shape import Shape, array_shape, broadcast
 from kerasaudit.derivation.weight import Axis, Weight
 
@@ -30,7 +30,7 @@ def batch_normalization(layer: LayerConfig, x: Shape) -> Derivation:
         layer.boolean("center", True),
         layer.boolean("renorm", False),
     )
-    return Derivation(weights, output_shape=x, macs=0)
+    return Derivation(weights, output_shape=x, macs=0, window=POINTWISE)
 
 
 @functools.lru_cache(maxsize=1024)  # a deep network has hundreds of these, of a few widths
@@ -69,6 +69,7 @@ def layer_normalization(layer: LayerConfig, x: Shape) -> Derivation:
         weights=tuple(Weight(name, *features, unit=symbols) for name in names),
         output_shape=x,
         macs=0,
+        window=POINTWISE if set(indices) == {len(x) - 1} else None,
     )
 
 
@@ -103,9 +104,15 @@ def rms_normalization(layer: LayerConfig, x: Shape) -> Derivation:
     Source:   Zhang & Sennrich 2019, "Root mean square layer normalization"; Keras
               rms_normalization.py.
     """
-    features = _features(layer, x, _sorted_as_written(layer, x))
+    indices = _sorted_as_written(layer, x)
+    features = _features(layer, x, indices)
     symbols = tuple(axis.symbol for axis in features)
-    return Derivation((Weight("scale", *features, unit=symbols),), output_shape=x, macs=0)
+    return Derivation(
+        (Weight("scale", *features, unit=symbols),),
+        output_shape=x,
+        macs=0,
+        window=POINTWISE if set(indices) == {len(x) - 1} else None,
+    )
 
 
 @rule("SpectralNormalization")
@@ -144,8 +151,9 @@ def unit_normalization(layer: LayerConfig, x: Shape) -> Derivation:
     MACs:     0: element-wise work.
     Source:   Keras unit_normalization.py.
     """
-    layer.axes("axis", -1, x)
-    return Derivation(output_shape=x, macs=0)
+    axes = layer.axes("axis", -1, x)
+    window = POINTWISE if set(axes) == {len(x) - 1} else None
+    return Derivation(output_shape=x, macs=0, window=window)
 
 
 @rule("Normalization")
@@ -174,7 +182,7 @@ def normalization(layer: LayerConfig, x: Shape) -> Derivation:
                 f"mean and variance must both be given and fit the kept axes {kept}, received "
                 f"shapes {shape} and {array_shape(variance)}"
             )
-        return Derivation(output_shape=x, macs=0)
+        return Derivation(output_shape=x, macs=0, window=POINTWISE)
     symbols = tuple(axis.symbol for axis in features)
     return Derivation(
         weights=(
@@ -184,6 +192,7 @@ def normalization(layer: LayerConfig, x: Shape) -> Derivation:
         ),
         output_shape=x,
         macs=0,
+        window=POINTWISE,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, rule
+from kerasaudit.derivation.rule import POINTWISE, Derivation, rule
 from kerasaudit.derivation.shape import Shape, broadcast
 
 _BINARY = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Maximum", "Minimum", "Power")
@@ -22,7 +22,7 @@ def elementwise_operation(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivatio
     output_shape = broadcast(x)
     if output_shape is None:
         layer.shape_error("operands that broadcast", list(x))
-    return Derivation(output_shape=output_shape, macs=0)
+    return Derivation(output_shape=output_shape, macs=0, window=POINTWISE)
 
 
 @rule(*(f"keras.ops.{name}" for name in _UNARY))
@@ -32,4 +32,4 @@ def elementwise_function(layer: LayerConfig, x: Shape) -> Derivation:
     MACs:     0: element-wise work.
     Source:   Keras ops/nn.py, ops/numpy.py.
     """
-    return Derivation(output_shape=x, macs=0)
+    return Derivation(output_shape=x, macs=0, window=POINTWISE)

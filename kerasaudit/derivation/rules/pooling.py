@@ -54,9 +54,17 @@ def global_pooling(layer: LayerConfig, x: Shape) -> Derivation:
     layer.expect_rank(x, rank + 2)
     first = layer.channels_first()
     ones = (1,) * rank if layer.boolean("keepdims", False) else ()
-    channels = x[1] if first else x[-1]
+    channels, lengths = (x[1], x[2:]) if first else (x[-1], x[1:-1])
     output_shape = (x[0], channels, *ones) if first else (x[0], *ones, channels)
-    return Derivation(output_shape=output_shape, macs=0)
+    return Derivation(output_shape=output_shape, macs=0, window=_whole_map(lengths))
+
+
+def _whole_map(lengths: Shape) -> Window | None:
+    """One window as large as the map, which stands still; `None` where an extent is not known."""
+    size = tuple(length for length in lengths if length is not None)
+    if len(size) != len(lengths):
+        return None
+    return Window(size, stride=(0,) * len(size), dilation=(1,) * len(size), padding="valid")
 
 
 @rule(*_ADAPTIVE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, rule
+from kerasaudit.derivation.rule import POINTWISE, Derivation, rule
 from kerasaudit.derivation.shape import Shape
 
 
@@ -14,4 +14,4 @@ def rescaling(layer: LayerConfig, x: Shape) -> Derivation:
     MACs:     0: element-wise work.
     Source:   Keras rescaling.py.
     """
-    return Derivation(output_shape=x, macs=0)
+    return Derivation(output_shape=x, macs=0, window=POINTWISE)

@@ -109,6 +109,7 @@ def _cell(
         weights=(kernel, recurrent, *biases),
         output_shape=(output,) * (1 + states),
         macs=kernel.count + recurrent.count,
+        inner_macs=recurrent.count,  # the state is what the step before it made
         state=(seed_state(),),  # held whatever the dropout
     )
 
@@ -260,6 +261,7 @@ def over_time(layer: LayerConfig, x: Inputs, cell: Derivation) -> Derivation:
         output_shape=returned,
         macs=repeated(cell.macs, sequence[1]),
         activation_macs=repeated(cell.activation_macs, sequence[1]),
+        inner_macs=repeated(cell.inner_macs, sequence[1]),
         state=(*cell.state, *_kept_states(layer, sequence, states)),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, rule
+from kerasaudit.derivation.rule import POINTWISE, Derivation, rule
 from kerasaudit.derivation.shape import Shape
 
 _SPATIAL = {"SpatialDropout1D": 1, "SpatialDropout2D": 2, "SpatialDropout3D": 3}
@@ -26,7 +26,7 @@ def regularization(layer: LayerConfig, x: Shape) -> Derivation:
     Source:   Srivastava et al. 2014; Huang et al. 2016 (StochasticDepth, private to Keras's
               ConvNeXt); Keras layers/regularization/.
     """
-    return Derivation(output_shape=x, macs=0)
+    return Derivation(output_shape=x, macs=0, window=POINTWISE)
 
 
 @rule(*_SPATIAL)
@@ -37,4 +37,4 @@ def spatial_dropout(layer: LayerConfig, x: Shape) -> Derivation:
     Source:   Tompson et al. 2015; Keras spatial_dropout.py.
     """
     layer.expect_rank(x, _SPATIAL[layer.class_name] + 2)
-    return Derivation(output_shape=x, macs=0)
+    return Derivation(output_shape=x, macs=0, window=POINTWISE)

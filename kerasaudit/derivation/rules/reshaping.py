@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, rule
+from kerasaudit.derivation.rule import Derivation, Window, rule
 from kerasaudit.derivation.shape import Extent, Shape, product
 
 _PADDING = {"ZeroPadding1D": 1, "ZeroPadding2D": 2, "ZeroPadding3D": 3}
@@ -120,7 +121,14 @@ def _extend(layer: LayerConfig, x: Shape, rank: int, key: str, *, sign: int) -> 
             layer.shape_error(f"more than {sum(amounts[i])} values on spatial axis {i}", x)
         return extent + sign * sum(amounts[i])
 
-    return _along_spatial_axes(layer, x, rank, change)
+    window = Window(
+        size=(1,) * rank,
+        stride=(1,) * rank,
+        dilation=(1,) * rank,
+        padding="valid",
+        added=tuple((sign * before, sign * after) for before, after in amounts),
+    )
+    return replace(_along_spatial_axes(layer, x, rank, change), window=window)
 
 
 def _both_ends(layer: LayerConfig, key: str, rank: int) -> tuple[tuple[int, int], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, rule
+from kerasaudit.derivation.rule import POINTWISE, Derivation, rule
 from kerasaudit.derivation.shape import Shape, broadcast
 from kerasaudit.derivation.weight import Axis, Weight
 
@@ -24,7 +24,7 @@ def layer_scale(layer: LayerConfig, x: Shape) -> Derivation:
     output_shape = broadcast([x, gamma.shape])
     if output_shape is None:
         layer.shape_error(f"an input of {gamma.count} channels (projection_dim)", x)
-    return Derivation(weights=(gamma,), output_shape=output_shape, macs=0)
+    return Derivation(weights=(gamma,), output_shape=output_shape, macs=0, window=POINTWISE)
 
 
 @rule("CustomScaleLayer", several_inputs=True)
@@ -37,4 +37,4 @@ def custom_scale(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
     output_shape = broadcast(x)
     if len(x) != 2 or output_shape is None:
         layer.shape_error("two inputs that broadcast", list(x))
-    return Derivation(output_shape=output_shape, macs=0)
+    return Derivation(output_shape=output_shape, macs=0, window=POINTWISE)

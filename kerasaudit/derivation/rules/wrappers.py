@@ -45,6 +45,7 @@ def bidirectional(layer: LayerConfig, x: Inputs) -> Derivation:
         output_shape=returned[0] if returned and len(returned) == 1 else returned,
         macs=total((forward.macs, backward.macs)),
         activation_macs=total((forward.activation_macs, backward.activation_macs)),
+        inner_macs=total((forward.inner_macs, backward.inner_macs)),
         state=(*forward.state, *backward.state),
     )
 
@@ -117,6 +118,7 @@ def time_distributed(layer: LayerConfig, x: Shape) -> Derivation:
         output_shape=None if output is None else (output[0], x[1], *output[1:]),
         macs=repeated(inner.macs, x[1]),
         activation_macs=repeated(inner.activation_macs, x[1]),
+        inner_macs=repeated(inner.inner_macs, x[1]),
         state=inner.state,
     )
 

@@ -156,7 +156,7 @@ def _transposed(with_scales: bool) -> Callable[[LayerConfig, _Table, list[int]],
         columns = _halved(table.columns) if bits == 4 else _joined(table.columns)
         groups = _groups(table.rows, size)
         name = "kernel_zero" if layer.class_name == "Dense" else "zero_point"
-        scales = [_plain("awq_scales", rows, dtype="float32")] if with_scales else []
+        scales = [_plain("awq_scales", rows)] if with_scales else []
         return [
             _kernel(weight, (columns, rows), "uint8"),
             _scale(weight, _joined(table.columns), groups),

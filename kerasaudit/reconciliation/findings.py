@@ -151,6 +151,24 @@ _ALL = (
         incomplete=True,
     ),
     Kind(
+        "KA117",
+        "the base that LoRA froze is trained",
+        "The layer has LoRA adapters, and its own kernel is trainable as well. Setting trainable "
+        "to False and back to True unfreezes it; the config still says that it is frozen.",
+        "All weights are trained, not the adapters alone, and a rebuilt model does otherwise.",
+        "layer 'dense' (Dense): kernel is trained beside its LoRA adapters.",
+        "Freeze the kernel by hand (layer._kernel.trainable = False), or rebuild from the config.",
+    ),
+    Kind(
+        "KA118",
+        "a quantisation is not recorded in the config",
+        "model.quantize() changes layers inside layers (an attention's projections) in place, and "
+        "the layer around them writes no word of it into its config.",
+        "A model rebuilt from its config is another one, in floats, with another count.",
+        "layer 'mha' (MultiHeadAttention): query, key are quantised, the config says float32.",
+        "Give the layer the quantised dtype policy (dtype='int8_from_float32') when it is made.",
+    ),
+    Kind(
         "KA201",
         "a documented figure is wrong",
         "The figure that the source gives is not the one derived, or not the one observed.",

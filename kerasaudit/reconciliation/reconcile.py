@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from kerasaudit.derivation.architecture import Architecture, Layer
-from kerasaudit.derivation.shape import compatible
+from kerasaudit.derivation.shape import compatible, total
 from kerasaudit.derivation.weight import Weight
 from kerasaudit.finding import Finding
 from kerasaudit.observation.live import LEFTOVER
@@ -133,6 +133,10 @@ class _Reconciliation:
                 calls=len(layer.calls) if layer else 0,
                 weights=weights,
                 reason=reason,
+                logical=_count(weights, "logical") if complete else None,
+                adapter=_count(tuple(w for w in weights if w.role == "adapter"), "derived")
+                if complete
+                else None,
             )
         )
 
@@ -174,6 +178,8 @@ class _Reconciliation:
             observed=size_of(observed) if observed else None,
             dtype=observed.dtype if observed else derived.dtype if derived else None,
             trainable=derived.trainable if derived else observed.trainable if observed else None,
+            role=derived.role if derived else None,
+            logical=derived.logical if derived else None,
             shared_with=shared,
         )
 
@@ -312,6 +318,8 @@ class _Reconciliation:
             layers_unsupported=sum(row.status in ("unsupported", "unbuilt") for row in rows),
             layers_exempt=sum(row.status == "exempt" for row in rows),
             coverage=_coverage(rows, derivable, observed),
+            logical=total(row.logical for row in rows) if rows else None,
+            adapter=total(row.adapter for row in rows) if rows else None,
         )
 
 

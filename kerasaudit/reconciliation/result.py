@@ -45,7 +45,9 @@ class AxisRow:
 class WeightRow:
     """One weight of one layer, derived beside observed. `None`: not known on that side.
 
-    `shared_with` names the weight that this is the same variable as: it is counted there.
+    `role` is "parameter", "adapter" (LoRA) or "quantization" (scales and the like); `logical` is
+    how many parameters of the float layer it holds. `shared_with` names the weight that this is the
+    same variable as: it is counted there.
     """
 
     layer: str
@@ -60,6 +62,8 @@ class WeightRow:
     observed: int | None
     dtype: str | None
     trainable: bool | None
+    role: str | None = None
+    logical: int | None = None
     shared_with: str | None = None
 
 
@@ -90,8 +94,9 @@ class LayerRow:
 
     `derived`, `observed` and `stored` count its parameters by arithmetic, in the live model and in
     the file; `reported` is the layer's own `count_params()`. A weight that an earlier row counts is
-    not counted again. `trainable` and `non_trainable` part the derived count, or the observed one
-    where nothing is derived. `macs` are those of all its calls.
+    not counted again. `logical` are the parameters of the float layer that a quantised or adapted
+    one stands for, `adapter` those that LoRA adds. `trainable` and `non_trainable` part the derived
+    count, or the observed one where nothing is derived. `macs` are those of all its calls.
 
     `bytes` are those of its parameters, in the dtypes that they have; `dtype_policy` is the policy
     that gives it those and the dtype it computes in. The activations are what all its calls hand
@@ -116,6 +121,8 @@ class LayerRow:
     calls: int
     weights: tuple[WeightRow, ...]
     reason: str | None = None
+    logical: int | None = None
+    adapter: int | None = None
     bytes: int | None = None
     dtype_policy: str | None = None
     activation_elements: int | None = None
@@ -159,7 +166,8 @@ class Totals:
     `None` if neither is whole. `derived`, `observed` and `macs` are `None` unless every layer has
     one; `derived_partly` sums the layers that have, of which there are `layers_derived` of
     `layers`. `reported` is the model's own `count_params()`. `coverage` is the share of the
-    observed parameters (of the layers, where nothing is observed) that is derived.
+    observed parameters (of the layers, where nothing is observed) that is derived. `logical` and
+    `adapter` are the sums of the rows'.
 
     `bytes` (with `bytes_by_dtype`), the activations and `backward_macs` are the sums of the rows',
     `None` unless every layer has one; `peak_activation_bytes` is the most that is alive at once.
@@ -179,6 +187,8 @@ class Totals:
     layers_unsupported: int
     layers_exempt: int
     coverage: float | None
+    logical: int | None = None
+    adapter: int | None = None
     bytes: int | None = None
     bytes_by_dtype: Mapping[str, int | None] | None = None
     activation_elements: int | None = None

@@ -38,6 +38,8 @@ _LAYER_COLUMNS = (
     "output_shape",
     "calls",
     "reason",
+    "logical",
+    "adapter",
     "bytes",
     "dtype_policy",
     "activation_elements",
@@ -56,7 +58,7 @@ def render(results: Sequence[Audit | Failure]) -> str:
     r"""Render the layers of all audits as one table.
 
     >>> render([Failure("net.py", "=not found")]).splitlines()[1]
-    "net.py,,,,failed,,,,,,,,,,,,'=not found,,,,,,,,"
+    "net.py,,,,failed,,,,,,,,,,,,'=not found,,,,,,,,,,"
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

@@ -35,6 +35,8 @@ TABLES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "output_shape": ("object", "shape of its first call's output, batch axis first"),
         "calls": ("Int64", "how often it is applied"),
         "reason": ("string", "why it is not ok"),
+        "logical": ("Int64", "parameters of the float layer that it stands for"),
+        "adapter": ("Int64", "parameters that LoRA adds"),
         "bytes": ("Int64", "bytes of its parameters, in the dtypes that they have"),
         "dtype_policy": ("string", "what sets its dtypes: float32, mixed_float16"),
         "activation_elements": ("Int64", "elements that its calls hand on, per example"),
@@ -61,6 +63,8 @@ TABLES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "observed": ("Int64", "elements in the live model"),
         "dtype": ("string", "its dtype"),
         "trainable": ("boolean", "whether the optimizer updates it"),
+        "role": ("string", "parameter, adapter (LoRA) or quantization (scales and the like)"),
+        "logical": ("Int64", "parameters of the float layer that it holds"),
         "shared_with": ("string", "the weight that it is the same variable as, counted there"),
     },
     "calls": {

@@ -82,6 +82,7 @@ def _totals(audit: Audit) -> str:
         ("count_params()", "–" if totals.reported is None else count(totals.reported)),
         ("trainable", count(totals.trainable)),
         ("non-trainable", count(totals.non_trainable)),
+        *((f"{name}, {note}", count(figure)) for name, figure, note in wording.kinds(totals)),
         ("MACs", count(totals.macs)),
         ("MACs of the backward pass", count(totals.backward_macs)),
         (f"bytes {wording.memory(totals)}", count(totals.bytes)),

@@ -173,6 +173,7 @@ def _print_totals(console: Console, audit: Audit) -> None:
         ("parameters", totals.derived, beside or "derived, nothing observed"),
         ("trainable", totals.trainable, ""),
         ("non-trainable", totals.non_trainable, ""),
+        *wording.kinds(totals),
         ("MACs", totals.macs, f"{count(totals.backward_macs)} in the backward pass"),
         ("memory", totals.bytes, f"bytes {wording.memory(totals)}"),
         ("activations", totals.activation_bytes, f"bytes {wording.live(totals)}"),

@@ -163,6 +163,16 @@ def equation(layer: LayerRow) -> str:
     return f"{text}, counted in {', '.join(elsewhere)}" if elsewhere else text
 
 
+def kinds(totals: Totals) -> list[tuple[str, int, str]]:
+    """What the parameters are where not all are plain ones: a name, a figure and a note each."""
+    rows = []
+    if totals.logical is not None and totals.logical != totals.derived:
+        rows.append(("logical", totals.logical, "of the float model that it stands for"))
+    if totals.adapter:
+        rows.append(("LoRA", totals.adapter, "in adapters"))
+    return rows
+
+
 def memory(totals: Totals) -> str:
     """The dtypes of the parameters, with the bytes of each where there are several."""
     parts = totals.bytes_by_dtype

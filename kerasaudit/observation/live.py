@@ -1,4 +1,8 @@
-"""A Keras model in memory. The only module of the two sides that touches Keras."""
+"""A Keras model in memory: what it is and what it holds.
+
+With `tree`, `tracing` and `unallocated` beside it, the only module of the two sides that touches
+Keras.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,15 @@ from typing import Any
 from kerasaudit.backend import importing
 from kerasaudit.errors import TargetError, one_line
 from kerasaudit.observation.observed import Observation, ObservedLayer, ObservedWeight
+from kerasaudit.observation.tracing import trace
+from kerasaudit.observation.tree import (
+    HasRule,
+    Member,
+    inner_variables,
+    is_container,
+    leaves,
+    members,
+)
 
 __all__ = ["LEFTOVER", "HeldLayer", "build", "held_layers", "is_live_model", "observe"]
 
@@ -88,22 +101,29 @@ def _fresh_layer_names() -> Iterator[None]:
         global_state.set_global_attribute("object_name_uids", before)
 
 
-def observe(model: Any) -> Observation:
-    """Observe a live model: its config, and every layer's weights as they are. Nothing is run."""
+def observe(
+    model: Any, input_shape: Any = None, has_rule: HasRule = lambda _: False
+) -> Observation:
+    """Observe a live model: its config, and every layer's weights as they are. Nothing is run.
+
+    Args:
+        model: a Keras model. It is left as it was.
+        input_shape: the shapes to trace it with, instead of those that it was built with.
+        has_rule: whether a layer of the user's own that holds layers is derived as a whole;
+            the layers inside it are rows of their own otherwise.
+    """
     import keras
 
     config, config_error = _config(model)
     built = bool(model.built) and _has_graph_or_weights(model)
+    rows = list(members(model, has_rule))
+    layers = _observe_layers(model, rows)
+    claimed = {w.identity for layer in layers.values() for w in layer.weights or ()}
     trainable = {id(v) for v in model.trainable_weights}
-    layers: dict[str, ObservedLayer] = {}
-    claimed: set[int] = set()
-    for path, layer in _leaves(model):
-        observed = _observe_layer(path, layer, trainable)
-        layers[path] = observed
-        claimed.update(w.identity for w in observed.weights or ())
     own = tuple(
         _observe_weight(v, v.path, trainable) for v in model.weights if id(v) not in claimed
     )
+    hidden = any(row.holds_layers and not is_container(row.layer) for row in rows)
     return Observation(
         name=model.name,
         class_name=type(model).__name__,
@@ -115,7 +135,27 @@ def observe(model: Any) -> Observation:
         built=built,
         output_shapes=_output_shapes(model),
         versions={"keras": keras.__version__, "backend": _backend_version(keras)},
+        trace=trace(model, input_shape, has_rule) if built and (hidden or not config) else None,
     )
+
+
+def _observe_layers(model: Any, rows: list[Member]) -> dict[str, ObservedLayer]:
+    """The layers that hold weights as rows of their own: all but Sequential and Functional ones."""
+    trainable = {id(v) for v in model.trainable_weights}
+    layers: dict[str, ObservedLayer] = {}
+    for row in rows:
+        if not row.holds_layers:
+            layers[row.path] = _observe_layer(row.path, row.layer, trainable)
+        elif not is_container(row.layer):
+            inside = {id(variable) for variable in inner_variables(row, rows)}
+            own = tuple(
+                _observe_weight(variable, name, trainable)
+                for name, variable in _named_weights(row.layer)
+                if id(variable) not in inside
+            )
+            # Its count_params() is that of the layers inside as well, so it is not this row's.
+            layers[row.path] = ObservedLayer(row.path, type(row.layer).__name__, own, None)
+    return layers
 
 
 def _has_graph_or_weights(model: Any) -> bool:
@@ -160,7 +200,7 @@ def _restore_repeated_layers(model: Any, config: dict[str, Any]) -> None:
         stack += [
             (layer, entries[layer.name]["config"])
             for layer in container.layers
-            if _is_container(layer)
+            if is_container(layer)
             and layer.name in entries
             and isinstance(entries[layer.name]["config"].get("layers"), list)
         ]
@@ -177,34 +217,13 @@ def _name_entries(container: Any, entries: list[dict[str, Any]]) -> None:
             entry.setdefault("name", name)
 
 
-def _is_container(layer: Any) -> bool:
-    """Whether a model's config lists this layer's own layers: a Sequential or Functional model."""
-    import keras
-    from keras.src.models.functional import Functional
-
-    return isinstance(layer, (keras.Sequential, Functional))
-
-
-def _leaves(model: Any) -> Iterator[tuple[str, Any]]:
-    """Every layer that is not a container, with its path, in order; a path met again is skipped."""
-    stack = [(layer.name, layer) for layer in reversed(model.layers)]
-    seen: set[str] = set()
-    while stack:
-        path, layer = stack.pop()
-        if _is_container(layer):
-            stack += [(f"{path}/{inner.name}", inner) for inner in reversed(layer.layers)]
-        elif path not in seen:
-            seen.add(path)
-            yield path, layer
-
-
 def held_layers(model: Any) -> Iterator[HeldLayer]:
     """Every layer that holds weights, in order, and last what the model holds by itself.
 
     A variable that several layers hold is given once, under the first.
     """
     seen: set[int] = set()
-    for path, layer in _leaves(model):
+    for path, layer in leaves(model):
         own = tuple((name, v) for name, v in _named_weights(layer) if id(v) not in seen)
         seen.update(id(variable) for _, variable in own)
         if own:

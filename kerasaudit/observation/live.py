@@ -16,7 +16,7 @@ from typing import Any
 from kerasaudit.backend import importing
 from kerasaudit.errors import TargetError, one_line
 from kerasaudit.observation.observed import Observation, ObservedLayer, ObservedWeight
-from kerasaudit.observation.tracing import trace
+from kerasaudit.observation.tracing import call_on_symbols, trace
 from kerasaudit.observation.tree import (
     HasRule,
     Member,
@@ -25,8 +25,17 @@ from kerasaudit.observation.tree import (
     leaves,
     members,
 )
+from kerasaudit.observation.unallocated import without_allocation
 
-__all__ = ["LEFTOVER", "HeldLayer", "build", "held_layers", "is_live_model", "observe"]
+__all__ = [
+    "LEFTOVER",
+    "HeldLayer",
+    "build",
+    "held_layers",
+    "is_live_model",
+    "observe",
+    "observe_builder",
+]
 
 
 LEFTOVER = "(model)"  # the path under which weights of the model itself are listed
@@ -111,11 +120,52 @@ def observe(
         input_shape: the shapes to trace it with, instead of those that it was built with.
         has_rule: whether a layer of the user's own that holds layers is derived as a whole;
             the layers inside it are rows of their own otherwise.
+
+    Raises:
+        TargetError: a model that is not built cannot be copied, or not be built with
+            `input_shape`.
     """
+    if input_shape is None or _is_built(model):
+        return _observe(model, input_shape, has_rule)
+    with without_allocation():
+        copy = _copy(model)
+        _build_on_symbols(copy, input_shape)
+        return _observe(copy, input_shape, has_rule)
+
+
+def observe_builder(
+    function: Callable[..., Any],
+    name: str,
+    arguments: Mapping[str, Any],
+    input_shape: Any,
+    has_rule: HasRule,
+) -> Observation:
+    """Build a model and observe it, without a weight in memory where Keras can build it so.
+
+    It cannot where a value is needed while building: a stateful RNN's states, weights that are
+    loaded. Such a model is built as it is.
+    """
+
+    def build_and_observe() -> Observation:
+        model = build(function, name, arguments)
+        if input_shape is not None and not _is_built(model):
+            _build_on_symbols(model, input_shape)
+        return _observe(model, input_shape, has_rule)
+
+    with importing(f"building {name!r}"):
+        import keras  # noqa: F401
+    try:
+        with without_allocation():
+            return build_and_observe()
+    except Exception:  # noqa: BLE001 - whatever it is, the real build says whether it stands
+        return build_and_observe()
+
+
+def _observe(model: Any, input_shape: Any, has_rule: HasRule) -> Observation:
     import keras
 
     config, config_error = _config(model)
-    built = bool(model.built) and _has_graph_or_weights(model)
+    built = _is_built(model)
     rows = list(members(model, has_rule))
     layers = _observe_layers(model, rows)
     claimed = {w.identity for layer in layers.values() for w in layer.weights or ()}
@@ -139,6 +189,41 @@ def observe(
     )
 
 
+def _copy(model: Any) -> Any:
+    """Another model of the same config and names, for the user's own must stay unbuilt."""
+    try:
+        with _fresh_layer_names():
+            copy = type(model).from_config(model.get_config())
+    except Exception as error:
+        described = one_line(f"{type(error).__name__}: {error}", 300)
+        raise TargetError(
+            f"{model.name}: the model is not built, and cannot be copied from its config to build "
+            f"it with input_shape ({described}); call it once, or name its builder"
+        ) from error
+    copy.name = model.name
+    pairs = zip(members(model, lambda _: False), members(copy, lambda _: False), strict=False)
+    for ours, theirs in list(pairs):
+        if type(ours.layer) is type(theirs.layer):
+            theirs.layer.name = ours.layer.name
+    return copy
+
+
+def _build_on_symbols(model: Any, input_shape: Any) -> None:
+    """Build a model of our own by calling it on symbols; one with a graph may be derived unbuilt.
+
+    Raises:
+        TargetError: a subclassed model cannot take them.
+    """
+    try:
+        call_on_symbols(model, input_shape)
+    except Exception as error:
+        if not is_container(model):
+            described = one_line(f"{type(error).__name__}: {error}", 300)
+            raise TargetError(
+                f"{model.name}: cannot be built with input_shape {input_shape}: {described}"
+            ) from error
+
+
 def _observe_layers(model: Any, rows: list[Member]) -> dict[str, ObservedLayer]:
     """The layers that hold weights as rows of their own: all but Sequential and Functional ones."""
     trainable = {id(v) for v in model.trainable_weights}
@@ -158,8 +243,12 @@ def _observe_layers(model: Any, rows: list[Member]) -> dict[str, ObservedLayer]:
     return layers
 
 
-def _has_graph_or_weights(model: Any) -> bool:
+def _is_built(model: Any) -> bool:
     # Keras calls a Sequential without an input shape built once it has been asked for.
+    return bool(model.built) and _has_graph_or_weights(model)
+
+
+def _has_graph_or_weights(model: Any) -> bool:
     return getattr(model, "_functional", True) is not None or bool(model.weights)
 
 

@@ -94,7 +94,7 @@ def _from_builder(entry: Builder, target: str, arguments: Mapping[str, Any]) -> 
     return Subject(
         target=target,
         name=entry.name,
-        observe=lambda *asked: live.observe(build(), *asked),
+        observe=partial(live.observe_builder, entry.function, entry.name, arguments),
         build=build,
         source=entry.source,
         summary=entry.summary,

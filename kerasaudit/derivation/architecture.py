@@ -18,7 +18,15 @@ from kerasaudit.derivation.shape import Shape, compatible, is_shape
 from kerasaudit.derivation.weight import Weight
 from kerasaudit.errors import ConfigError, KerasAuditError, RuleError, ShapeError, UnsupportedError
 
-__all__ = ["Architecture", "Call", "Layer", "Problem", "Source", "derive_architecture"]
+__all__ = [
+    "Architecture",
+    "Call",
+    "Layer",
+    "Problem",
+    "Source",
+    "derive_architecture",
+    "derive_call",
+]
 
 # Models that call models twice, level upon level, make a small config call almost without end.
 _MOST_CALLS = 200_000
@@ -370,7 +378,7 @@ class _Walk:
         layer = self.layers[frame.prefix + node.layer]
         arguments, declared = self._arguments(frame, node)
         shapes = tuple(arguments)
-        derivation = self._derive(layer, shapes, node.switches)
+        derivation = derive_call(layer, shapes, node.switches)
         output = derivation.output_shape if derivation else None
         call = Call(
             path=layer.path,
@@ -400,32 +408,32 @@ class _Walk:
                 f"the config records {recorded}",
             )
 
-    @staticmethod
-    def _derive(
-        layer: Layer, shapes: tuple[Shape | None, ...], switches: Mapping[str, Any]
-    ) -> Derivation | None:
-        """The derivation of one call; `None` where the layer now has a problem instead."""
-        known = [shape for shape in shapes if shape is not None]
-        try:
-            if len(known) != len(shapes):
-                find_rule(layer.config)  # a class without a rule is that, whatever its input
-                layer.note("no shape", f"{layer.config}: its input shape is not known")
-                return None
-            if not all(known) and not layer.config.is_operation:
-                raise ShapeError(f"{layer.config}: expected shapes with a batch axis, received ()")
-            config = layer.config.called_with(switches) if switches else layer.config
-            derivation = derive_layer(config, tuple(known))
-        except KerasAuditError as error:
-            layer.note(_kind(error), error)
+
+def derive_call(
+    layer: Layer, shapes: tuple[Shape | None, ...], switches: Mapping[str, Any]
+) -> Derivation | None:
+    """The derivation of one call; `None` where the layer now has a problem instead."""
+    known = [shape for shape in shapes if shape is not None]
+    try:
+        if len(known) != len(shapes):
+            find_rule(layer.config)  # a class without a rule is that, whatever its input
+            layer.note("no shape", f"{layer.config}: its input shape is not known")
             return None
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's rule may raise anything; the audit goes on
-            layer.note("rule", f"{layer.config}: its rule raised {type(error).__name__}: {error}")
-            return None
-        if layer.weights is None:
-            layer.weights = derivation.weights
-        elif layer.weights != derivation.weights:
-            layer.note("shape", f"{layer.config}: shared, but its calls need different weights")
-        return derivation
+        if not all(known) and not layer.config.is_operation:
+            raise ShapeError(f"{layer.config}: expected shapes with a batch axis, received ()")
+        config = layer.config.called_with(switches) if switches else layer.config
+        derivation = derive_layer(config, tuple(known))
+    except KerasAuditError as error:
+        layer.note(_kind(error), error)
+        return None
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's rule may raise anything; the audit goes on
+        layer.note("rule", f"{layer.config}: its rule raised {type(error).__name__}: {error}")
+        return None
+    if layer.weights is None:
+        layer.weights = derivation.weights
+    elif layer.weights != derivation.weights:
+        layer.note("shape", f"{layer.config}: shared, but its calls need different weights")
+    return derivation
 
 
 def _kind(error: KerasAuditError) -> str:

@@ -1,4 +1,8 @@
-"""A Keras model in memory. The only module of the two sides that touches Keras."""
+"""A Keras model in memory: what it is and what it holds.
+
+With `tree`, `tracing` and `unallocated` beside it, the only module of the two sides that touches
+Keras.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,26 @@ from typing import Any
 from kerasaudit.backend import importing
 from kerasaudit.errors import TargetError, one_line
 from kerasaudit.observation.observed import Observation, ObservedLayer, ObservedWeight
+from kerasaudit.observation.tracing import call_on_symbols, trace
+from kerasaudit.observation.tree import (
+    HasRule,
+    Member,
+    inner_variables,
+    is_container,
+    leaves,
+    members,
+)
+from kerasaudit.observation.unallocated import without_allocation
 
-__all__ = ["LEFTOVER", "HeldLayer", "build", "held_layers", "is_live_model", "observe"]
+__all__ = [
+    "LEFTOVER",
+    "HeldLayer",
+    "build",
+    "held_layers",
+    "is_live_model",
+    "observe",
+    "observe_builder",
+]
 
 
 LEFTOVER = "(model)"  # the path under which weights of the model itself are listed
@@ -88,22 +110,70 @@ def _fresh_layer_names() -> Iterator[None]:
         global_state.set_global_attribute("object_name_uids", before)
 
 
-def observe(model: Any) -> Observation:
-    """Observe a live model: its config, and every layer's weights as they are. Nothing is run."""
+def observe(
+    model: Any, input_shape: Any = None, has_rule: HasRule = lambda _: False
+) -> Observation:
+    """Observe a live model: its config, and every layer's weights as they are. Nothing is run.
+
+    Args:
+        model: a Keras model. It is left as it was.
+        input_shape: the shapes to trace it with, instead of those that it was built with.
+        has_rule: whether a layer of the user's own that holds layers is derived as a whole;
+            the layers inside it are rows of their own otherwise.
+
+    Raises:
+        TargetError: a model that is not built cannot be copied, or not be built with
+            `input_shape`.
+    """
+    if input_shape is None or _is_built(model):
+        return _observe(model, input_shape, has_rule)
+    with without_allocation():
+        copy = _copy(model)
+        _build_on_symbols(copy, input_shape)
+        return _observe(copy, input_shape, has_rule)
+
+
+def observe_builder(
+    function: Callable[..., Any],
+    name: str,
+    arguments: Mapping[str, Any],
+    input_shape: Any,
+    has_rule: HasRule,
+) -> Observation:
+    """Build a model and observe it, without a weight in memory where Keras can build it so.
+
+    It cannot where a value is needed while building: a stateful RNN's states, weights that are
+    loaded. Such a model is built as it is.
+    """
+
+    def build_and_observe() -> Observation:
+        model = build(function, name, arguments)
+        if input_shape is not None and not _is_built(model):
+            _build_on_symbols(model, input_shape)
+        return _observe(model, input_shape, has_rule)
+
+    with importing(f"building {name!r}"):
+        import keras  # noqa: F401
+    try:
+        with without_allocation():
+            return build_and_observe()
+    except Exception:  # noqa: BLE001 - whatever it is, the real build says whether it stands
+        return build_and_observe()
+
+
+def _observe(model: Any, input_shape: Any, has_rule: HasRule) -> Observation:
     import keras
 
     config, config_error = _config(model)
-    built = bool(model.built) and _has_graph_or_weights(model)
+    built = _is_built(model)
+    rows = list(members(model, has_rule))
+    layers = _observe_layers(model, rows)
+    claimed = {w.identity for layer in layers.values() for w in layer.weights or ()}
     trainable = {id(v) for v in model.trainable_weights}
-    layers: dict[str, ObservedLayer] = {}
-    claimed: set[int] = set()
-    for path, layer in _leaves(model):
-        observed = _observe_layer(path, layer, trainable)
-        layers[path] = observed
-        claimed.update(w.identity for w in observed.weights or ())
     own = tuple(
         _observe_weight(v, v.path, trainable) for v in model.weights if id(v) not in claimed
     )
+    hidden = any(row.holds_layers and not is_container(row.layer) for row in rows)
     return Observation(
         name=model.name,
         class_name=type(model).__name__,
@@ -115,11 +185,70 @@ def observe(model: Any) -> Observation:
         built=built,
         output_shapes=_output_shapes(model),
         versions={"keras": keras.__version__, "backend": _backend_version(keras)},
+        trace=trace(model, input_shape, has_rule) if built and (hidden or not config) else None,
     )
 
 
-def _has_graph_or_weights(model: Any) -> bool:
+def _copy(model: Any) -> Any:
+    """Another model of the same config and names, for the user's own must stay unbuilt."""
+    try:
+        with _fresh_layer_names():
+            copy = type(model).from_config(model.get_config())
+    except Exception as error:
+        described = one_line(f"{type(error).__name__}: {error}", 300)
+        raise TargetError(
+            f"{model.name}: the model is not built, and cannot be copied from its config to build "
+            f"it with input_shape ({described}); call it once, or name its builder"
+        ) from error
+    copy.name = model.name
+    pairs = zip(members(model, lambda _: False), members(copy, lambda _: False), strict=False)
+    for ours, theirs in list(pairs):
+        if type(ours.layer) is type(theirs.layer):
+            theirs.layer.name = ours.layer.name
+    return copy
+
+
+def _build_on_symbols(model: Any, input_shape: Any) -> None:
+    """Build a model of our own by calling it on symbols; one with a graph may be derived unbuilt.
+
+    Raises:
+        TargetError: a subclassed model cannot take them.
+    """
+    try:
+        call_on_symbols(model, input_shape)
+    except Exception as error:
+        if not is_container(model):
+            described = one_line(f"{type(error).__name__}: {error}", 300)
+            raise TargetError(
+                f"{model.name}: cannot be built with input_shape {input_shape}: {described}"
+            ) from error
+
+
+def _observe_layers(model: Any, rows: list[Member]) -> dict[str, ObservedLayer]:
+    """The layers that hold weights as rows of their own: all but Sequential and Functional ones."""
+    trainable = {id(v) for v in model.trainable_weights}
+    layers: dict[str, ObservedLayer] = {}
+    for row in rows:
+        if not row.holds_layers:
+            layers[row.path] = _observe_layer(row.path, row.layer, trainable)
+        elif not is_container(row.layer):
+            inside = {id(variable) for variable in inner_variables(row, rows)}
+            own = tuple(
+                _observe_weight(variable, name, trainable)
+                for name, variable in _named_weights(row.layer)
+                if id(variable) not in inside
+            )
+            # Its count_params() is that of the layers inside as well, so it is not this row's.
+            layers[row.path] = ObservedLayer(row.path, type(row.layer).__name__, own, None)
+    return layers
+
+
+def _is_built(model: Any) -> bool:
     # Keras calls a Sequential without an input shape built once it has been asked for.
+    return bool(model.built) and _has_graph_or_weights(model)
+
+
+def _has_graph_or_weights(model: Any) -> bool:
     return getattr(model, "_functional", True) is not None or bool(model.weights)
 
 
@@ -160,7 +289,7 @@ def _restore_repeated_layers(model: Any, config: dict[str, Any]) -> None:
         stack += [
             (layer, entries[layer.name]["config"])
             for layer in container.layers
-            if _is_container(layer)
+            if is_container(layer)
             and layer.name in entries
             and isinstance(entries[layer.name]["config"].get("layers"), list)
         ]
@@ -177,34 +306,13 @@ def _name_entries(container: Any, entries: list[dict[str, Any]]) -> None:
             entry.setdefault("name", name)
 
 
-def _is_container(layer: Any) -> bool:
-    """Whether a model's config lists this layer's own layers: a Sequential or Functional model."""
-    import keras
-    from keras.src.models.functional import Functional
-
-    return isinstance(layer, (keras.Sequential, Functional))
-
-
-def _leaves(model: Any) -> Iterator[tuple[str, Any]]:
-    """Every layer that is not a container, with its path, in order; a path met again is skipped."""
-    stack = [(layer.name, layer) for layer in reversed(model.layers)]
-    seen: set[str] = set()
-    while stack:
-        path, layer = stack.pop()
-        if _is_container(layer):
-            stack += [(f"{path}/{inner.name}", inner) for inner in reversed(layer.layers)]
-        elif path not in seen:
-            seen.add(path)
-            yield path, layer
-
-
 def held_layers(model: Any) -> Iterator[HeldLayer]:
     """Every layer that holds weights, in order, and last what the model holds by itself.
 
     A variable that several layers hold is given once, under the first.
     """
     seen: set[int] = set()
-    for path, layer in _leaves(model):
+    for path, layer in leaves(model):
         own = tuple((name, v) for name, v in _named_weights(layer) if id(v) not in seen)
         seen.update(id(variable) for _, variable in own)
         if own:

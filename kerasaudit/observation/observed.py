@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kerasaudit.trace import Trace
+
 __all__ = ["Observation", "ObservedLayer", "ObservedWeight"]
 
 
@@ -55,3 +57,4 @@ class Observation:
     built: bool = True
     output_shapes: tuple[tuple[int | None, ...], ...] | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    trace: Trace | None = None

@@ -10,6 +10,7 @@ import glob
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from kerasaudit.backend import importing
 from kerasaudit.errors import KerasAuditError, NothingFoundError, TargetError
 from kerasaudit.observation import archive, live
 from kerasaudit.observation.observed import Observation
+from kerasaudit.observation.tree import HasRule
 from kerasaudit.zoo import Builder, Claim
 
 __all__ = ["Subject", "resolve"]
@@ -29,12 +31,13 @@ _ARCHIVES = (".keras", ".h5", ".hdf5", ".npz")
 class Subject:
     """One model to audit: how it was named, how to observe it, and what is documented of it.
 
-    `build` gives the live model; it is `None` where there is none (a config).
+    `observe` is given the input shape that was asked for (or `None`), and what tells whether a
+    layer has a rule. `build` gives the live model; it is `None` where there is none (a config).
     """
 
     target: str
     name: str
-    observe: Callable[[], Observation]
+    observe: Callable[[Any, HasRule], Observation]
     build: Callable[[], Any] | None = None
     source: str | None = None
     summary: str = ""
@@ -61,10 +64,10 @@ def resolve(target: object, arguments: Mapping[str, Any] | None = None) -> Itera
         yield from _resolve_name(str(target), arguments)
     elif isinstance(target, Mapping):
         name = archive.from_config(target).name
-        yield Subject(name, name, lambda: _observe_config(target))
+        yield Subject(name, name, lambda *_: _observe_config(target))
     elif live.is_live_model(target):
         name = target.name  # type: ignore[attr-defined]
-        yield Subject(name, name, lambda: live.observe(target), build=lambda: target)
+        yield Subject(name, name, partial(live.observe, target), build=lambda: target)
     elif callable(target) and not isinstance(target, type):
         entry = zoo.as_builder(target)
         yield _from_builder(entry, entry.name, arguments)
@@ -91,7 +94,7 @@ def _from_builder(entry: Builder, target: str, arguments: Mapping[str, Any]) -> 
     return Subject(
         target=target,
         name=entry.name,
-        observe=lambda: live.observe(build()),
+        observe=partial(live.observe_builder, entry.function, entry.name, arguments),
         build=build,
         source=entry.source,
         summary=entry.summary,
@@ -169,7 +172,7 @@ def _one_by_one(
 
 
 def _failing(target: str, error: KerasAuditError) -> Subject:
-    def observe() -> Observation:
+    def observe(*_: object) -> Observation:
         raise error
 
     return Subject(target, Path(target).stem, observe)
@@ -215,7 +218,7 @@ def _from_json(path: Path) -> Subject:
     return Subject(
         target=path.as_posix(),
         name=path.stem,
-        observe=lambda: archive.from_config(archive.read_config(path)),
+        observe=lambda *_: archive.from_config(archive.read_config(path)),
     )
 
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from kerasaudit.derivation.architecture import Architecture, derive_architecture
+from kerasaudit.derivation.traced import complete, derive_traced, has_rule
 from kerasaudit.errors import KerasAuditError, NothingFoundError, TargetError, one_line
 from kerasaudit.finding import Finding
+from kerasaudit.observation.observed import Observation
 from kerasaudit.observation.target import Subject, resolve
 from kerasaudit.reconciliation.claims import judge
 from kerasaudit.reconciliation.reconcile import reconcile
@@ -108,11 +110,9 @@ def _failure(target: str, error: KerasAuditError) -> Failure:
 
 def audit_subject(subject: Subject, input_shape: object = None) -> Audit:
     """Observe one resolved model, derive its config, reconcile the two and judge its claims."""
-    observation = subject.observe()
     given = input_shape if input_shape is not None else subject.input_shape
-    architecture: Architecture | None = None
-    if observation.config is not None:
-        architecture = derive_architecture(observation.config, given)
+    observation = subject.observe(given, has_rule)
+    architecture = _derive(observation, given)
     result = reconcile(observation, architecture, subject.exempt)
     assert result.totals is not None
     output_shapes = architecture.output_shapes if architecture else ()
@@ -134,6 +134,15 @@ def audit_subject(subject: Subject, input_shape: object = None) -> Audit:
         summary=subject.summary,
         versions={**observation.versions, "kerasaudit": __version__},
     )
+
+
+def _derive(observation: Observation, given: object) -> Architecture | None:
+    """Derive from the config, and from the trace what the config does not tell."""
+    if observation.config is None:
+        name, class_name = observation.name, observation.class_name
+        return derive_traced(observation.trace, name, class_name) if observation.trace else None
+    architecture = derive_architecture(observation.config, given)
+    return complete(architecture, observation.trace) if observation.trace else architecture
 
 
 def _status(findings: tuple[Finding, ...]) -> str:

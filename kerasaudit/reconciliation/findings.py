@@ -127,10 +127,11 @@ _ALL = (
     Kind(
         "KA114",
         "the model's config holds no graph",
-        "A subclassed model, or a layer whose get_config fails: nothing can be derived.",
+        "A subclassed model, or one with a layer whose get_config fails, that is not built: its "
+        "calls cannot be seen either, and nothing can be derived.",
         "Every count is taken on trust.",
         "MyModel is a subclassed model: its config holds no graph.",
-        "Give each layer a get_config; build subclassed models as functional ones.",
+        "Build the model, or give input_shape; give each layer a get_config.",
         incomplete=True,
     ),
     Kind(
@@ -167,6 +168,16 @@ _ALL = (
         "A model rebuilt from its config is another one, in floats, with another count.",
         "layer 'mha' (MultiHeadAttention): query, key are quantised, the config says float32.",
         "Give the layer the quantised dtype policy (dtype='int8_from_float32') when it is made.",
+    ),
+    Kind(
+        "KA121",
+        "the calls of a model cannot be seen",
+        "A subclassed model or layer has its calls in code, and calling it on symbols failed. Its "
+        "layers are derived from the shapes they were built with.",
+        "MACs are not known, nor is it whether every layer is used.",
+        "Net is a subclassed model; calling it on symbols raised TypeError: …",
+        "Give input_shape, or let call() take symbols: keras.ops instead of NumPy.",
+        incomplete=True,
     ),
     Kind(
         "KA201",

@@ -80,6 +80,8 @@ class _Reconciliation:
     def enter_rows(self) -> None:
         observed = dict(self.observation.layers or {})
         for layer in self.architecture.layers if self.architecture else ():
+            if layer.path == LEFTOVER and self.observation.own:
+                continue  # the model's own code and its own weights are one row
             self._enter(layer.path, layer, observed.pop(layer.path, None))
         for path, rest in observed.items():
             self._enter(path, None, rest)
@@ -102,6 +104,7 @@ class _Reconciliation:
                 for call in self.architecture.calls
             ]
         self._check_outputs()
+        self._check_trace()
 
     def _enter(self, path: str, layer: Layer | None, observed: ObservedLayer | None) -> None:
         derived = layer.weights if layer else None
@@ -189,6 +192,8 @@ class _Reconciliation:
             return
         weights = tuple(self._weight_row(LEFTOVER, Pair(None, weight)) for weight in own)
         count = sum(map(size_of, own))
+        layers = self.architecture.layers if self.architecture else ()
+        code = next((layer for layer in layers if layer.path == LEFTOVER), None)
         message = f"the model itself holds {count:,} parameter(s) that belong to none of its layers"
         self.result.findings.append(finding("KA116", LEFTOVER, message, observed=str(count)))
         self.result.rows.append(
@@ -204,7 +209,7 @@ class _Reconciliation:
                 reported=None,
                 trainable=_parted(weights, False, True, trainable=True),
                 non_trainable=_parted(weights, False, True, trainable=False),
-                macs=None,
+                macs=code.macs if code else None,
                 output_shape=None,
                 calls=0,
                 weights=weights,
@@ -253,11 +258,21 @@ class _Reconciliation:
 
     def _outside_config(self, path: str, observed: ObservedLayer | None) -> Finding:
         class_name = observed.class_name if observed else "layer"
-        if self.observation.config is None:
+        if self.architecture is None:
             message = f"layer {path!r} ({class_name}): {self.observation.config_error}"
             return finding("KA114", path, message)
         message = f"layer {path!r} ({class_name}): the model has it, its config does not list it"
         return finding("KA113", path, message)
+
+    def _check_trace(self) -> None:
+        trace = self.observation.trace
+        if trace is not None and trace.error is not None:
+            why = self.observation.config_error or "layers of it hold layers in code of their own"
+            message = (
+                f"{why}; {trace.error}: each layer is derived from the shapes that it was built "
+                "with, and MACs are not known"
+            )
+            self.result.findings.append(finding("KA121", "total", message))
 
     def _check_outputs(self) -> None:
         recorded = self.observation.output_shapes

@@ -13,6 +13,7 @@ from math import prod
 from typing import Any
 
 from kerasaudit.derivation.architecture import Architecture, derive_architecture
+from kerasaudit.derivation.traced import has_rule
 from kerasaudit.errors import KerasAuditError
 from kerasaudit.finding import Finding
 from kerasaudit.observation.observed import Observation, ObservedWeight
@@ -65,8 +66,8 @@ class Examined:
 def examine(function: Callable[[], Any]) -> Examined:
     """Build once, and keep all but the model."""
     (subject,) = resolve(function)
-    observation = subject.observe()
-    audit = audit_subject(replace(subject, observe=lambda: observation))
+    observation = subject.observe(subject.input_shape, has_rule)
+    audit = audit_subject(replace(subject, observe=lambda *_: observation))
     architecture = derive_architecture(observation.config, subject.input_shape)
     return Examined(subject, observation, architecture, audit)
 

@@ -43,8 +43,8 @@ def _with_batch(declared: Any, x: Shape) -> Shape | tuple[Shape, ...] | None:
 def foreign(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
     """A model of another framework inside a Keras layer: not derived, and said so.
 
-    Limits:   its weights are not in the config, so no arithmetic can tell them. Register a rule of
-              your own for what it holds, or exempt the layer with a reason.
+    Formula:  none: its weights are not in the config, so no arithmetic can tell them.
+    Limits:   register a rule of your own for what it holds, or exempt the layer with a reason.
     Source:   Keras export/tfsm_layer.py, utils/torch_utils.py, utils/jax_layer.py.
     """
     layer.unsupported(f"{_FOREIGN[layer.class_name]}; exempt the layer with a reason")

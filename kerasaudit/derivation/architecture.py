@@ -13,7 +13,13 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from kerasaudit.derivation.graph import Constant, Graph, Node, Tensor, is_model, read_graph
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, derive_layer, find_rule, named_inputs
+from kerasaudit.derivation.rule import (
+    Derivation,
+    derive_layer,
+    find_rule,
+    load_rules,
+    named_inputs,
+)
 from kerasaudit.derivation.shape import Shape, compatible, is_shape
 from kerasaudit.derivation.weight import Weight
 from kerasaudit.errors import ConfigError, KerasAuditError, RuleError, ShapeError, UnsupportedError
@@ -129,9 +135,11 @@ def derive_architecture(config: Mapping[str, Any], input_shape: object = None) -
     Raises:
         ConfigError: this is no model's config, or its graph is malformed; `ShapeError` for an
             `input_shape` that the model cannot take.
+        RuleError: the rules of an installed package cannot be imported.
 
     A layer that cannot be derived raises nothing: it is returned with its `problems`.
     """
+    load_rules()  # once, and one error for all: not one at every layer
     root = LayerConfig(config)
     graph = read_graph(root)
     shapes, overridden = _root_inputs(root, graph, input_shape)

@@ -198,7 +198,8 @@ def rules() -> None:
     from kerasaudit.derivation.rule import registered_rules
 
     by_family: dict[str, list[tuple[str, str]]] = {}
-    registered = registered_rules()
+    with _OneLineErrors(debug=False):
+        registered = registered_rules()
     for key, rule in registered.items():
         family = rule.function.__module__.rpartition(".")[2] if rule.built_in else "yours"
         by_family.setdefault(family, []).append((key, rule.documentation.split("\n")[0]))

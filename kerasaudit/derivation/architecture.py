@@ -13,7 +13,13 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from kerasaudit.derivation.graph import Constant, Graph, Node, Tensor, is_model, read_graph
 from kerasaudit.derivation.layer import LayerConfig
-from kerasaudit.derivation.rule import Derivation, derive_layer, find_rule, named_inputs
+from kerasaudit.derivation.rule import (
+    Derivation,
+    derive_layer,
+    find_rule,
+    load_rules,
+    named_inputs,
+)
 from kerasaudit.derivation.shape import Shape, compatible, is_shape
 from kerasaudit.derivation.weight import Weight
 from kerasaudit.errors import ConfigError, KerasAuditError, RuleError, ShapeError, UnsupportedError
@@ -62,8 +68,9 @@ class Source(NamedTuple):
 class Call(NamedTuple):
     """One application of a layer. A shape or MACs that are not known are `None`.
 
-    `sources` says where every tensor that it takes comes from, masks and states included; `None`
-    where that is not known.
+    `declared`: a shape is the config's word, which records it, and not derived. `sources`
+    says where every tensor that it takes comes from, masks and states included; `None` where that
+    is not known.
     """
 
     path: str
@@ -136,9 +143,11 @@ def derive_architecture(config: Mapping[str, Any], input_shape: object = None) -
     Raises:
         ConfigError: this is no model's config, or its graph is malformed; `ShapeError` for an
             `input_shape` that the model cannot take.
+        RuleError: the rules of an installed package cannot be imported.
 
     A layer that cannot be derived raises nothing: it is returned with its `problems`.
     """
+    load_rules()  # once, and one error for all: not one at every layer
     root = LayerConfig(config)
     graph = read_graph(root)
     shapes, overridden = _root_inputs(root, graph, input_shape)
@@ -380,14 +389,15 @@ class _Walk:
         shapes = tuple(arguments)
         derivation = derive_call(layer, shapes, node.switches)
         output = derivation.output_shape if derivation else None
+        recorded = self._recorded_output(frame, node) if output is None else None
         call = Call(
             path=layer.path,
             number=node.call,
             class_name=layer.config.class_name,
             input_shapes=shapes,
-            output_shape=output,
+            output_shape=recorded if output is None else output,
             macs=derivation.macs if derivation else None,
-            declared=declared,
+            declared=declared or recorded is not None,
             derivation=derivation,
             sources=frame.sources(node.waits_for or (Tensor(node.layer, -1, 0),)),
         )
@@ -397,6 +407,16 @@ class _Walk:
             return (None,)
         several = bool(output) and isinstance(output[0], tuple)
         return cast("tuple[Shape, ...]", output) if several else (cast("Shape", output),)
+
+    def _recorded_output(self, frame: _Frame, node: Node) -> Shape | tuple[Shape, ...] | None:
+        """What the config records of the outputs of a call that no rule gives a shape to."""
+        if self.overridden:
+            return None
+        recorded = frame.graph.recorded.get(node[:2], {})
+        shapes = tuple(recorded[i] for i in range(len(recorded)) if i in recorded)
+        if not shapes or len(shapes) != len(recorded):
+            return None  # an output that nothing takes is recorded nowhere
+        return shapes[0] if len(shapes) == 1 else shapes
 
     def _contradiction(self, frame: _Frame, node: Node, shape: Shape, recorded: Shape) -> None:
         """Note that a derived shape is not the one that the config records."""
@@ -423,6 +443,12 @@ def derive_call(
             raise ShapeError(f"{layer.config}: expected shapes with a batch axis, received ()")
         config = layer.config.called_with(switches) if switches else layer.config
         derivation = derive_layer(config, tuple(known))
+    except UnsupportedError as error:
+        if layer.config.is_operation:
+            layer.weights = ()  # an operation holds none; its shape is the config's word
+        else:
+            layer.note("unsupported", error)
+        return None
     except KerasAuditError as error:
         layer.note(_kind(error), error)
         return None
@@ -437,5 +463,5 @@ def derive_call(
 
 
 def _kind(error: KerasAuditError) -> str:
-    kinds = {UnsupportedError: "unsupported", ShapeError: "shape", RuleError: "rule"}
+    kinds = {ShapeError: "shape", RuleError: "rule"}
     return next((kind for cls, kind in kinds.items() if isinstance(error, cls)), "config")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from kerasaudit.derivation.layer import LayerConfig
@@ -56,7 +57,7 @@ class Node(NamedTuple):
     switches: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Graph:
     """The layers of one model in config order, and its calls in an order that can be executed.
 
@@ -75,6 +76,17 @@ class Graph:
     def entry(self) -> str | None:
         """The name that stands for the input of a Sequential model; `None` for a Functional one."""
         return _ENTRY if self.inputs and self.inputs[0].layer == _ENTRY else None
+
+    @cached_property
+    def recorded(self) -> dict[tuple[str, int], dict[int, Shape]]:
+        """The shapes that the config records of each call's outputs, where they are taken."""
+        found: dict[tuple[str, int], dict[int, Shape]] = {}
+        for node in self.nodes:
+            for tensor in node.waits_for:
+                if tensor.declared is not None:
+                    outputs = found.setdefault((tensor.layer, tensor.call), {})
+                    outputs[tensor.output] = tensor.declared
+        return found
 
 
 def is_model(layer: LayerConfig) -> bool:

@@ -24,12 +24,14 @@ __all__ = [
     "derive_layer",
     "derive_part",
     "find_rule",
+    "load_rules",
     "named_inputs",
     "registered_rules",
     "rule",
 ]
 
 _BUILT_IN = "kerasaudit.derivation.rules"
+_ENTRY_POINTS = "kerasaudit.rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +200,21 @@ def _key_of(cls: str | type) -> str:
 
 def registered_rules() -> dict[str, Rule]:
     """Every rule in force by class name, the user's before the built-in ones."""
-    _load_built_in_rules()
+    load_rules()
     return {**_built_in_rules, **_user_rules}
+
+
+def load_rules() -> None:
+    """Load the built-in rules and those of installed packages (entry points "kerasaudit.rules").
+
+    Raises:
+        RuleError: a package's rules cannot be imported. Without them its layers would seem to
+            have none, so no rule is looked up until it is mended or uninstalled.
+    """
+    _load_built_in_rules()
+    failures = _load_packages()
+    if failures:
+        raise RuleError("; ".join(failures))
 
 
 @functools.cache
@@ -209,13 +224,32 @@ def _load_built_in_rules() -> None:
         importlib.import_module(f"{_BUILT_IN}.{module.name}")
 
 
+@functools.cache
+def _load_packages() -> tuple[str, ...]:
+    """Import what the installed packages name as their rules; the reasons of those that fail."""
+    from importlib import metadata  # slow to import, and rules are looked up late
+
+    failures = []
+    for entry in metadata.entry_points(group=_ENTRY_POINTS):
+        try:
+            entry.load()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - other people's code may raise anything
+            package = entry.dist.name if entry.dist else entry.name
+            failures.append(
+                f"package {package!r}: its rules ({entry.value}) cannot be imported: "
+                f"{type(error).__name__}: {error}"
+            )
+    return tuple(failures)
+
+
 def find_rule(layer: LayerConfig) -> Rule:
     """The rule for exactly this layer's class.
 
     Raises:
         UnsupportedError: there is none; the message says how to register one.
+        RuleError: the rules of an installed package cannot be imported.
     """
-    _load_built_in_rules()
+    load_rules()
     for key in layer.keys:
         found = _user_rules.get(key) or _built_in_rules.get(key)
         if found is not None:

@@ -69,7 +69,7 @@ class WeightRow:
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """One application of a layer. `declared`: an input shape is the config's word, not derived.
+    """One application of a layer. `declared`: a shape is the config's word, not derived.
 
     The activations are what it hands on, per example; `live_bytes` are those of all tensors that
     are alive while it runs. `backward_macs` are those of its gradients.

@@ -74,7 +74,7 @@ TABLES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "input_shapes": ("object", "tuple of shapes"),
         "output_shape": ("object", "shape, or tuple of shapes"),
         "macs": ("Int64", "multiply-accumulates per example"),
-        "declared": ("boolean", "whether an input shape is the config's word, not derived"),
+        "declared": ("boolean", "whether a shape is the config's word, not derived"),
         "backward_macs": ("Int64", "multiply-accumulates of its gradients, per example"),
         "activation_elements": ("Int64", "elements that it hands on, per example"),
         "activation_bytes": ("Int64", "the same in bytes"),

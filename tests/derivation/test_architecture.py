@@ -456,15 +456,17 @@ def test_given_shape_of_a_sequential_model():
 # -- what cannot be derived ---------------------------------------------------------------------
 
 
-def with_lambda_between():
+def with_unknown_between():
     inputs = keras.Input((4,))
     hidden = layers.Dense(6, name="before")(inputs)
     cut = layers.Lambda(lambda x: x[:, :5], output_shape=(5,), name="cut")(hidden)
-    return as_config(keras.Model(inputs, layers.Dense(2, name="after")(cut)))
+    config = as_config(keras.Model(inputs, layers.Dense(2, name="after")(cut)))
+    config["config"]["layers"][2] |= {"module": "mine", "class_name": "Cut"}
+    return config
 
 
 def test_declared_shapes_carry_the_derivation_past_an_unsupported_layer():
-    architecture = derive_architecture(with_lambda_between())
+    architecture = derive_architecture(with_unknown_between())
     rows = {layer.path: layer for layer in architecture.layers}
     assert [p.kind for p in rows["cut"].problems] == ["unsupported"]
     assert rows["cut"].weights is None
@@ -475,7 +477,7 @@ def test_declared_shapes_carry_the_derivation_past_an_unsupported_layer():
 
 
 def test_declared_shapes_are_not_trusted_once_the_input_is_another():
-    architecture = derive_architecture(with_lambda_between(), (7, 4))
+    architecture = derive_architecture(with_unknown_between(), (7, 4))
     (after,) = [layer for layer in architecture.layers if layer.path == "after"]
     assert [p.kind for p in after.problems] == ["no shape"]
 

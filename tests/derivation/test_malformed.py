@@ -6,6 +6,7 @@ import copy
 import json
 
 import keras
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from keras import layers, ops
@@ -62,7 +63,21 @@ def sequential():
     )
 
 
-CONFIGS = [json.loads(model().to_json()) for model in (functional, sequential)]
+def operations():
+    x = keras.Input((4, 6), name="in")
+    scores = ops.softmax(ops.einsum("bij,bkj->bik", x, x) / 2, axis=-1)
+    y = ops.matmul(scores, ops.transpose(ops.swapaxes(x, 1, 2), (0, 2, 1)))
+    y = ops.pad(ops.tile(ops.repeat(y, 2, axis=1), (1, 2, 1)), [[0, 0], [1, 2], [0, 0]])
+    first, second = ops.split(ops.reshape(y, (-1, 19, 3, 2)), 2, axis=-1)
+    y = ops.squeeze(ops.concatenate([first, second], axis=2)[:, 1:9:2, None, ..., 0], 2)
+    rows = ops.unstack(ops.stack([y, ops.moveaxis(ops.moveaxis(y, 1, 2), 2, 1)], axis=1), axis=1)
+    y = ops.tensordot(ops.sum(rows[0], axis=1, keepdims=True), np.ones((6, 3)), axes=[[2], [0]])
+    y = ops.broadcast_to(ops.expand_dims(ops.where(y > 0, y, 0.5), 1), (2, 2, 1, 3))
+    return keras.Model(x, ops.top_k(ops.one_hot(ops.argmax(y, axis=-1), 5), 2))
+
+
+MODELS = (functional, sequential, operations)
+CONFIGS = [json.loads(model().to_json()) for model in MODELS]
 
 
 def places(value, path=()):
@@ -102,7 +117,7 @@ def printable(error):
 
 
 @live.examples(400)
-@given(st.integers(0, 1), st.data())
+@given(st.integers(0, len(MODELS) - 1), st.data())
 def test_models_with_junk_in_them(which, data):
     config = copy.deepcopy(CONFIGS[which])
     for _ in range(data.draw(st.integers(1, 3))):

@@ -13,58 +13,159 @@ from keras import ops
 
 from kerasaudit.derivation.architecture import derive_architecture
 from kerasaudit.derivation.rule import registered_rules
+from kerasaudit.derivation.shape import compatible
 from tests.derivation import live
 
-UNARY = {
+FUNCTIONS = {
     "Relu": ops.relu,
     "Relu6": ops.relu6,
-    "Sigmoid": ops.sigmoid,
-    "Silu": ops.silu,
-    "Tanh": ops.tanh,
+    "LeakyRelu": ops.leaky_relu,
+    "Elu": ops.elu,
+    "Selu": ops.selu,
+    "Celu": ops.celu,
     "Gelu": lambda x: ops.gelu(x, approximate=False),
-    "HardSigmoid": ops.hard_sigmoid,
+    "Silu": ops.silu,
     "HardSilu": ops.hard_swish,
-    "Square": ops.square,
-    "Sqrt": ops.sqrt,
-    "Exp": ops.exp,
-    "Log": ops.log,
+    "Sigmoid": ops.sigmoid,
+    "HardSigmoid": ops.hard_sigmoid,
+    "LogSigmoid": ops.log_sigmoid,
+    "Tanh": ops.tanh,
+    "HardTanh": ops.hard_tanh,
+    "TanhShrink": ops.tanh_shrink,
+    "SoftShrink": ops.soft_shrink,
+    "HardShrink": ops.hard_shrink,
+    "Softplus": ops.softplus,
+    "Softsign": ops.softsign,
+    "Squareplus": ops.squareplus,
+    "Threshold": lambda x: ops.threshold(x, 0.5, 0.0),
     "Absolute": abs,
     "Negative": lambda x: -x,
+    "Sign": ops.sign,
+    "Reciprocal": ops.reciprocal,
+    "Square": ops.square,
+    "Sqrt": ops.sqrt,
+    "Rsqrt": ops.rsqrt,
+    "Clip": lambda x: ops.clip(x, 0, 1),
+    "Exp": ops.exp,
+    "Expm1": ops.expm1,
+    "Log": ops.log,
+    "Log10": ops.log10,
+    "Log1p": ops.log1p,
+    "Log2": ops.log2,
+    "Erf": ops.erf,
+    "Erfinv": ops.erfinv,
+    "Sin": ops.sin,
+    "Cos": ops.cos,
+    "Tan": ops.tan,
+    "Sinh": ops.sinh,
+    "Cosh": ops.cosh,
+    "Arcsin": ops.arcsin,
+    "Arccos": ops.arccos,
+    "Arctan": ops.arctan,
+    "Arcsinh": ops.arcsinh,
+    "Arccosh": ops.arccosh,
+    "Arctanh": ops.arctanh,
+    "Ceil": ops.ceil,
+    "Floor": ops.floor,
+    "Round": ops.round,
+    "Trunc": ops.trunc,
+    "LogicalNot": ops.logical_not,
+    "Isfinite": ops.isfinite,
+    "Isinf": ops.isinf,
+    "Isnan": ops.isnan,
+    "Cast": lambda x: ops.cast(x, "int32"),
+    "StopGradient": ops.stop_gradient,
+    "OnesLike": ops.ones_like,
+    "ZerosLike": ops.zeros_like,
+    "Copy": ops.copy,
+    "NanToNum": ops.nan_to_num,
+    "Softmax": lambda x: ops.softmax(x, axis=-1),
+    "LogSoftmax": lambda x: ops.log_softmax(x, axis=1),
+    "Sparsemax": ops.sparsemax,
+    "Normalize": lambda x: ops.normalize(x, axis=-1),
+    "Flip": lambda x: ops.flip(x, axis=1),
+    "Roll": lambda x: ops.roll(x, 1),
+    "Sort": lambda x: ops.sort(x, axis=2),
+    "Cumsum": lambda x: ops.cumsum(x, axis=1),
+    "Cumprod": ops.cumprod,
+    "Ravel": ops.ravel,
 }
-BINARY = {
+OPERANDS = {
     "Add": ops.add,
     "Subtract": ops.subtract,
     "Multiply": ops.multiply,
     "Divide": ops.divide,
+    "DivideNoNan": ops.divide_no_nan,
     "TrueDivide": ops.true_divide,
+    "FloorDivide": ops.floor_divide,
+    "Mod": ops.mod,
+    "Power": ops.power,
     "Maximum": ops.maximum,
     "Minimum": ops.minimum,
-    "Power": ops.power,
+    "Arctan2": ops.arctan2,
+    "Logaddexp": ops.logaddexp,
+    "Equal": ops.equal,
+    "NotEqual": ops.not_equal,
+    "Greater": ops.greater,
+    "GreaterEqual": ops.greater_equal,
+    "Less": ops.less,
+    "LessEqual": ops.less_equal,
+    "LogicalAnd": ops.logical_and,
+    "LogicalOr": ops.logical_or,
+    "LogicalXor": ops.logical_xor,
+}
+REDUCTIONS = {
+    "Sum": ops.sum,
+    "Mean": ops.mean,
+    "Max": ops.max,
+    "Min": ops.min,
+    "Prod": ops.prod,
+    "Var": ops.var,
+    "Std": ops.std,
+    "Any": ops.any,
+    "All": ops.all,
+    "Amax": ops.amax,
+    "Amin": ops.amin,
+    "Logsumexp": ops.logsumexp,
+    "Median": ops.median,
+    "Argmax": ops.argmax,
+    "Argmin": ops.argmin,
+    "CountNonzero": lambda x, axis, keepdims: ops.count_nonzero(x, axis=axis),
 }
 
 
-def test_every_operation_with_a_rule_is_tested():
-    rules = {n for n, r in registered_rules().items() if r.built_in and n.startswith("keras.ops.")}
-    assert {f"keras.ops.{name}" for name in (*UNARY, *BINARY)} == rules
-
-
-def agrees(name, inputs, output):
-    model = keras.Model(inputs, output)
+def derived(inputs, outputs):
+    """The architecture of a functional model of operations, which all are derived."""
+    model = keras.Model(inputs, outputs)
     architecture = derive_architecture(json.loads(model.to_json()))
-    assert f"keras.ops.{name}" in {layer.config.keys[0] for layer in architecture.layers}
     assert not [layer.problems for layer in architecture.layers if layer.problems]
-    assert architecture.output_shapes == (tuple(output.shape),)
-    assert sum(call.macs for call in architecture.calls) == 0
     assert model.count_params() == 0
+    return architecture
 
 
-@pytest.mark.parametrize("name", UNARY)
+def agrees(name, inputs, output, macs=0):
+    architecture = derived(inputs, output)
+    assert f"keras.ops.{name}" in {layer.config.keys[0] for layer in architecture.layers}
+    outputs = output if isinstance(output, (list, tuple)) else [output]
+    shapes = [tuple(one.shape) for one in outputs]
+    assert len(architecture.output_shapes) == len(shapes)
+    for ours, live_shape in zip(architecture.output_shapes, shapes, strict=True):
+        assert ours is not None
+        assert compatible(ours, live_shape), (name, ours, live_shape)
+    assert not any(call.declared for call in architecture.calls)
+    counted = [call.macs for call in architecture.calls]
+    assert (None if None in counted else sum(counted)) == macs
+    for call in architecture.calls:
+        assert call.derivation.activation_macs == call.macs
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_of_one_operand(name):
     x = keras.Input((4, None, 3))
-    agrees(name, x, UNARY[name](x))
+    agrees(name, x, FUNCTIONS[name](x))
 
 
-@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("name", OPERANDS)
 def test_functions_of_two_operands(name):
     @live.examples(6)
     @given(
@@ -72,7 +173,7 @@ def test_functions_of_two_operands(name):
         st.sampled_from(["tensor", "broadcast", "number", "number first", "array", "by name"]),
     )
     def check(shape, how):
-        x, operation = keras.Input(shape), BINARY[name]
+        x, operation = keras.Input(shape), OPERANDS[name]
         if how in ("tensor", "broadcast"):
             other = keras.Input(shape if how == "tensor" else [1] * len(shape))
             agrees(name, [x, other], operation(x, other))
@@ -98,11 +199,182 @@ def test_operators_are_operations():
     assert architecture.output_shapes == ((None, 7),)
 
 
-def test_an_operation_without_a_rule_is_unsupported_and_not_counted_as_0():
-    x, y = keras.Input((4, 3)), keras.Input((3, 5))
-    model = keras.Model([x, y], ops.matmul(x, y))
+SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=3)
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_reductions(name):
+    @live.examples(8)
+    @given(SHAPES, st.data())
+    def check(shape, data):
+        x, keepdims = keras.Input(shape), data.draw(st.booleans())
+        axis = data.draw(st.none() | st.integers(-len(shape), len(shape)))
+        if not name.startswith("Arg"):
+            axes = st.lists(st.integers(0, len(shape)), min_size=1, unique=True).map(tuple)
+            axis = data.draw(st.just(axis) | axes)
+        agrees(name, x, REDUCTIONS[name](x, axis=axis, keepdims=keepdims))
+
+    check()
+
+
+def taken(data, rank):
+    """A key of indices, slices, None and ... that fits a tensor of `rank`."""
+    bound = st.none() | st.integers(-3, 3)
+    slices = st.builds(slice, bound, bound, st.sampled_from([None, 1, 2, -1]))
+    parts = data.draw(st.lists(st.just(0) | slices, max_size=rank - 1))
+    key = [data.draw(slices), *parts]
+    for extra in data.draw(st.sampled_from([[], [None], [...], [None, ...]])):
+        key.insert(data.draw(st.integers(0, len(key))), extra)
+    return tuple(key)
+
+
+# An operation of one tensor, from values that are drawn: its name, and what it makes.
+SHAPINGS = {
+    "Transpose": lambda x, data: ops.transpose(
+        x, data.draw(st.none() | st.permutations(range(len(x.shape))))
+    ),
+    "Swapaxes": lambda x, data: ops.swapaxes(x, *pair(x, data)),
+    "Moveaxis": lambda x, data: ops.moveaxis(x, *pair(x, data)),
+    "ExpandDims": lambda x, data: ops.expand_dims(x, pair(x, data)[0]),
+    "Squeeze": lambda x, data: ops.squeeze(
+        ops.expand_dims(x, pair(x, data)[0]), data.draw(st.none())
+    ),
+    "Repeat": lambda x, data: ops.repeat(x, data.draw(st.integers(1, 3)), pair(x, data)[0]),
+    "Tile": lambda x, data: ops.tile(x, data.draw(st.lists(st.integers(1, 3), max_size=5))),
+    "Pad": lambda x, data: ops.pad(
+        x, [data.draw(st.tuples(st.integers(0, 2), st.integers(0, 2))) for _ in x.shape]
+    ),
+    "OneHot": lambda x, data: ops.one_hot(
+        ops.cast(x, "int32"), 5, axis=data.draw(st.integers(-1, len(x.shape) - 1))
+    ),
+    "TopK": lambda x, data: list(ops.top_k(x, 1)),
+    "Unstack": lambda x, data: ops.unstack(x, axis=data.draw(st.integers(1, len(x.shape) - 1))),
+    "Split": lambda x, data: ops.split(
+        ops.concatenate([x, x], axis=-1), data.draw(st.sampled_from([1, 2, [1], [1, 2]])), axis=-1
+    ),
+    "Reshape": lambda x, data: ops.reshape(
+        x, data.draw(st.permutations([-1, *x.shape[1:]]) | st.just([-1]))
+    ),
+    "BroadcastTo": lambda x, data: ops.broadcast_to(
+        ops.sum(x, axis=0, keepdims=True), (data.draw(st.integers(1, 3)), *x.shape[1:])
+    ),
+    "GetItem": lambda x, data: x[taken(data, len(x.shape))],
+    "Concatenate": lambda x, data: ops.concatenate([x, x], axis=pair(x, data)[0]),
+    "Stack": lambda x, data: ops.stack([x, x, x], axis=pair(x, data)[0]),
+    "Where": lambda x, data: ops.where(x > 0, x, data.draw(st.just(0.5) | st.just(x))),
+}
+
+
+def pair(x, data):
+    axes = st.integers(-len(x.shape), len(x.shape) - 1)
+    return data.draw(st.tuples(axes, axes))
+
+
+@pytest.mark.parametrize("name", SHAPINGS)
+def test_moving_and_cutting(name):
+    @live.examples(15)
+    @given(SHAPES, st.data())
+    def check(shape, data):
+        x = keras.Input(shape)
+        agrees(name, x, SHAPINGS[name](x, data))
+
+    check()
+
+
+def test_a_shape_of_known_extents_is_filled():
+    x = keras.Input(batch_shape=(2, 6))
+    agrees("Reshape", x, ops.reshape(x, (-1, 4)))
+
+
+# -- contractions: each assignment of the labels' values is one product ---------------------------
+
+
+def products(*extents):
+    return sum(1 for _ in np.ndindex(*extents))
+
+
+EXTENT = st.integers(1, 4)
+
+
+@live.examples(20)
+@given(EXTENT, EXTENT, EXTENT, st.lists(EXTENT, max_size=2))
+def test_matmul_multiplies_rows_by_columns(rows, inner, columns, batch):
+    x, y = keras.Input((*batch, rows, inner)), keras.Input((*batch, inner, columns))
+    count = products(*batch, rows, inner, columns)
+    agrees("Matmul", [x, y], ops.matmul(x, y), count)
+    agrees("Einsum", [x, y], ops.einsum("...ij,...jk->...ik", x, y), count)
+
+
+def test_products_with_vectors_and_tables():
+    x = keras.Input((4, 6))
+    table, vector = np.ones((6, 2), "float32"), np.ones(6, "float32")
+    agrees("Matmul", x, ops.matmul(x, table), 4 * 6 * 2)
+    agrees("Matmul", x, ops.matmul(x, vector), 4 * 6)
+    agrees("Dot", x, ops.dot(x, table), 4 * 6 * 2)
+    agrees("Dot", x, ops.dot(x, vector), 4 * 6)
+    agrees("Tensordot", x, ops.tensordot(x, table, axes=1), 4 * 6 * 2)
+    agrees("Tensordot", x, ops.tensordot(x, table, axes=[[2], [0]]), 4 * 6 * 2)
+    agrees("Tensordot", x, ops.tensordot(x, np.ones((4, 6, 3), "float32"), axes=2), 4 * 6 * 3)
+
+
+@live.examples(20)
+@given(EXTENT, EXTENT, EXTENT, EXTENT)
+def test_einsum_multiplies_once_for_each_assignment_of_its_labels(h, q, k, d):
+    query, key = keras.Input((q, h, d)), keras.Input((k, h, d))
+    scores = ops.einsum("bqhd,bkhd->bhqk", query, key)
+    agrees("Einsum", [query, key], scores, products(h, q, k, d))
+
+
+def test_einsum_of_one_operand_multiplies_nothing():
+    x = keras.Input((3, 4))
+    agrees("Einsum", x, ops.einsum("bij->bji", x))
+
+
+def test_an_unknown_extent_gives_unknown_macs():
+    x, y = keras.Input((None, 6)), keras.Input((6, 3))
+    agrees("Matmul", [x, y], ops.matmul(x, y), None)
+
+
+# -- operations without a rule -----------------------------------------------------------------
+
+
+def test_an_operation_without_a_rule_is_taken_at_the_recorded_shape_and_not_counted_as_0():
+    x = keras.Input((4, 4))
+    inverse = ops.inv(x)
+    model = keras.Model(x, keras.layers.Dense(2)(inverse))
     architecture = derive_architecture(json.loads(model.to_json()))
-    (matmul,) = [layer for layer in architecture.layers if layer.config.class_name == "Matmul"]
-    assert [problem.kind for problem in matmul.problems] == ["unsupported"]
-    assert matmul.macs is None
-    assert matmul.weights is None
+    (layer,) = [one for one in architecture.layers if one.config.class_name == "Inv"]
+    assert layer.problems == []
+    assert layer.weights == ()
+    assert layer.macs is None
+    (call,) = layer.calls
+    assert call.output_shape == (None, 4, 4)
+    assert call.declared
+    assert architecture.output_shapes == ((None, 4, 2),)
+
+
+def test_what_the_config_records_does_not_hold_for_another_input():
+    x = keras.Input((None, None))
+    model = keras.Model(x, ops.relu(ops.inv(x)))
+    architecture = derive_architecture(json.loads(model.to_json()), (None, 4, 4))
+    assert [c.output_shape for c in architecture.calls if c.class_name == "Inv"] == [None]
+    assert architecture.output_shapes == (None,)
+
+
+def test_a_function_layer_has_the_shape_that_is_recorded():
+    x = keras.Input((4,))
+    doubled = keras.layers.Lambda(lambda t: ops.concatenate([t, t], axis=-1), name="double")(x)
+    model = keras.Model(x, keras.layers.Dense(2, name="out")(doubled))
+    architecture = derive_architecture(json.loads(model.to_json()))
+    calls = {call.path: call for call in architecture.calls}
+    assert calls["double"].output_shape == (None, 8)
+    assert calls["double"].declared
+    assert calls["double"].macs is None
+    assert calls["out"].macs == 8 * 2
+
+
+def test_every_operation_with_a_rule_is_tested():
+    rules = {n for n, r in registered_rules().items() if r.built_in and n.startswith("keras.ops.")}
+    contractions = {"Matmul", "Dot", "Tensordot", "Einsum"}
+    tested = {*FUNCTIONS, *OPERANDS, *REDUCTIONS, *SHAPINGS, *contractions}
+    assert {f"keras.ops.{name}" for name in tested} == rules

@@ -36,6 +36,11 @@ def concatenate(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
     Limits:   all other axes must agree.
     Source:   Keras concatenate.py.
     """
+    return joined(layer, x)
+
+
+def joined(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
+    """The inputs joined along the layer's `axis`."""
     if len({len(shape) for shape in x}) != 1:
         layer.shape_error("inputs of one rank", list(x))
     axis = layer.axis("axis", -1, x[0])

@@ -1,21 +1,47 @@
-"""`keras.ops` calls that appear as nodes of a functional config. They own no weights."""
+"""`keras.ops` calls that appear as nodes of a functional config, value by value.
+
+No operation owns weights. Those that move values are in operations_shaping.py, those that contract
+in operations_contracting.py. One without a rule is taken at the shape that the config records.
+"""
 
 from __future__ import annotations
 
 from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.derivation.rule import POINTWISE, Derivation, rule
-from kerasaudit.derivation.shape import Shape, broadcast
+from kerasaudit.derivation.shape import Shape, broadcast, product
 
-_BINARY = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Maximum", "Minimum", "Power")
-_UNARY = ("Relu", "Relu6", "Sigmoid", "Silu", "Tanh", "Gelu", "HardSigmoid", "Square",
-          "Sqrt", "Exp", "Log", "Absolute", "Negative", "HardSilu")  # fmt: skip
+_OPERANDS = (
+    *("Add", "Subtract", "Multiply", "Divide", "DivideNoNan", "TrueDivide", "FloorDivide", "Mod"),
+    *("Power", "Maximum", "Minimum", "Arctan2", "Logaddexp"),
+    *("Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual"),
+    *("LogicalAnd", "LogicalOr", "LogicalXor", "Where"),
+)
+_FUNCTIONS = (
+    *("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Silu", "HardSilu"),
+    *("Sigmoid", "HardSigmoid", "LogSigmoid", "Tanh", "HardTanh", "TanhShrink", "SoftShrink"),
+    *("HardShrink", "Softplus", "Softsign", "Squareplus", "Threshold"),
+    *("Absolute", "Negative", "Sign", "Reciprocal", "Square", "Sqrt", "Rsqrt", "Clip"),
+    *("Exp", "Expm1", "Log", "Log10", "Log1p", "Log2", "Erf", "Erfinv"),
+    *("Sin", "Cos", "Tan", "Sinh", "Cosh", "Arcsin", "Arccos", "Arctan", "Arcsinh", "Arccosh"),
+    *("Arctanh", "Ceil", "Floor", "Round", "Trunc", "LogicalNot", "Isfinite", "Isinf", "Isnan"),
+    *("Cast", "StopGradient", "OnesLike", "ZerosLike", "Copy", "NanToNum"),
+)
+_ALONG_AN_AXIS = ("Softmax", "LogSoftmax", "Sparsemax", "Normalize", "Flip", "Roll", "Sort")
+_REDUCTIONS = (
+    *("Sum", "Mean", "Max", "Min", "Prod", "Var", "Std", "Any", "All", "Amax", "Amin"),
+    *("Logsumexp", "Argmax", "Argmin", "CountNonzero", "Median"),
+)
 
 
-@rule(*(f"keras.ops.{name}" for name in _BINARY), several_inputs=True)
+def _named(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"keras.ops.{name}" for name in names)
+
+
+@rule(*_named(_OPERANDS), several_inputs=True)
 def elementwise_operation(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
-    """An element-wise operation on two operands, which broadcast; a number counts as a scalar.
+    """An element-wise operation on operands that broadcast; a number counts as a scalar.
 
-    Example:  `a + b` of two tensors in a functional model, MobileNetV3's `x * (1/6)`.
+    Example:  `a + b` of two tensors in a functional model, MobileNetV3's `x * (1/6)`, `a > 0`.
     MACs:     0: element-wise work.
     Source:   Keras ops/numpy.py.
     """
@@ -25,11 +51,52 @@ def elementwise_operation(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivatio
     return Derivation(output_shape=output_shape, macs=0, window=POINTWISE)
 
 
-@rule(*(f"keras.ops.{name}" for name in _UNARY))
+@rule(*_named(_FUNCTIONS))
 def elementwise_function(layer: LayerConfig, x: Shape) -> Derivation:
     """An element-wise function of one operand.
 
     MACs:     0: element-wise work.
-    Source:   Keras ops/nn.py, ops/numpy.py.
+    Source:   Keras ops/nn.py, ops/numpy.py, ops/math.py, ops/core.py.
     """
     return Derivation(output_shape=x, macs=0, window=POINTWISE)
+
+
+@rule(*_named(_ALONG_AN_AXIS))
+def function_along_an_axis(layer: LayerConfig, x: Shape) -> Derivation:
+    """A function of the values along an axis that keeps the shape: softmax, a flip, a sort.
+
+    MACs:     0: no contraction with weights.
+    Limits:   the axis must be one of the operand's.
+    Source:   Keras ops/nn.py, ops/numpy.py.
+    """
+    if layer.get("axis") is not None:
+        layer.axes("axis", -1, x)
+    return Derivation(output_shape=x, macs=0)
+
+
+@rule("keras.ops.Cumsum", "keras.ops.Cumprod")
+def accumulation(layer: LayerConfig, x: Shape) -> Derivation:
+    """The sums or products so far along an axis; without one, along all values in a row.
+
+    MACs:     0: sums without products.
+    Source:   Keras ops/numpy.py.
+    """
+    if layer.get("axis") is None:
+        return Derivation(output_shape=(product(x),), macs=0)
+    layer.axis("axis", -1, x)
+    return Derivation(output_shape=x, macs=0)
+
+
+@rule(*_named(_REDUCTIONS))
+def reduction(layer: LayerConfig, x: Shape) -> Derivation:
+    """One value for all values along `axis`: their sum, mean, largest, the largest one's index.
+
+    Output:   without the axes, or with 1 in their place (keepdims); no axis named: all of them.
+    Example:  the mean of 7×7×64 over axes 1 and 2 gives 64.
+    MACs:     0: as pooling, no contraction with weights.
+    Source:   Keras ops/numpy.py, ops/operation_utils.py (reduce_shape).
+    """
+    axes = range(len(x)) if layer.get("axis") is None else layer.axes("axis", -1, x)
+    keep = layer.boolean("keepdims", False)
+    kept = [1 if i in axes else extent for i, extent in enumerate(x) if keep or i not in axes]
+    return Derivation(output_shape=tuple(kept), macs=0)

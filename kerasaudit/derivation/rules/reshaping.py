@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from kerasaudit.derivation.layer import LayerConfig
@@ -38,16 +37,25 @@ def reshape(layer: LayerConfig, x: Shape) -> Derivation:
     if not isinstance(target, (list, tuple)):
         layer.fail(f"target_shape must be a list of integers, received {target!r}")
     extents = layer.integers("target_shape", len(target), (), minimum=-1) if target else ()
+    return Derivation(
+        output_shape=(x[0], *filled(layer, "target_shape", extents, x[1:], x)), macs=0
+    )
+
+
+def filled(
+    layer: LayerConfig, key: str, extents: Sequence[Extent], shape: Shape, x: Shape
+) -> Shape:
+    """`extents`, the value of `key`, with its -1 worked out for the elements of `shape`."""
     if extents.count(-1) > 1:
-        layer.fail(f"target_shape must hold -1 at most once, received {list(extents)}")
-    known, total = math.prod(e for e in extents if e != -1), product(x[1:])
-    if total is None:
-        return Derivation(output_shape=(x[0], *(None if e == -1 else e for e in extents)), macs=0)
+        layer.fail(f"{key} must hold -1 at most once, received {list(extents)}")
+    known, total = product(e for e in extents if e != -1), product(shape)
+    if total is None or known is None:
+        return tuple(None if e == -1 else e for e in extents)
     if -1 in extents and known and total % known == 0:
-        extents = tuple(total // known if e == -1 else e for e in extents)
-    if math.prod(extents) != total:
-        layer.shape_error(f"an input of as many elements as target_shape {list(extents)}", x)
-    return Derivation(output_shape=(x[0], *extents), macs=0)
+        extents = [total // known if e == -1 else e for e in extents]
+    if product(extents) != total:
+        layer.shape_error(f"an input of as many elements as {key} {list(extents)}", x)
+    return tuple(extents)
 
 
 @rule("Permute")

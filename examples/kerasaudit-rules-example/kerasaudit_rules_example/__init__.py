@@ -1,0 +1,1 @@
+"""Two Keras layers (`layers`), and the rules by which kerasaudit derives them (`rules`)."""

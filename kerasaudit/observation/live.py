@@ -7,6 +7,7 @@ Keras.
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,12 @@ from typing import Any
 
 from kerasaudit.backend import importing
 from kerasaudit.errors import TargetError, one_line
-from kerasaudit.observation.observed import Observation, ObservedLayer, ObservedWeight
+from kerasaudit.observation.observed import (
+    Observation,
+    ObservedLayer,
+    ObservedState,
+    ObservedWeight,
+)
 from kerasaudit.observation.tracing import call_on_symbols, trace
 from kerasaudit.observation.tree import (
     HasRule,
@@ -169,10 +175,8 @@ def _observe(model: Any, input_shape: Any, has_rule: HasRule) -> Observation:
     rows = list(members(model, has_rule))
     layers = _observe_layers(model, rows)
     claimed = {w.identity for layer in layers.values() for w in layer.weights or ()}
-    trainable = {id(v) for v in model.trainable_weights}
-    own = tuple(
-        _observe_weight(v, v.path, trainable) for v in model.weights if id(v) not in claimed
-    )
+    held = _held(model)
+    own = tuple(_observe_weight(v, v.path, held) for v in model.weights if id(v) not in claimed)
     hidden = any(row.holds_layers and not is_container(row.layer) for row in rows)
     return Observation(
         name=model.name,
@@ -185,8 +189,31 @@ def _observe(model: Any, input_shape: Any, has_rule: HasRule) -> Observation:
         built=built,
         output_shapes=_output_shapes(model),
         versions={"keras": keras.__version__, "backend": _backend_version(keras)},
+        state=_observe_state(model),
         trace=trace(model, input_shape, has_rule) if built and (hidden or not config) else None,
     )
+
+
+def _observe_state(model: Any) -> ObservedState:
+    """Count what is no weight: each variable once, as Keras's summary() counts."""
+    seeds = [
+        generator.state
+        for layer in model._flatten_layers()  # noqa: SLF001
+        for generator in layer._seed_generators  # noqa: SLF001
+    ]
+    optimizer = getattr(model, "optimizer", None)
+    slots = list(optimizer.variables) if optimizer is not None else []
+    counted = slots if optimizer is not None and optimizer.built else []
+    return ObservedState(
+        seeds=_elements(seeds),
+        metrics=_elements(model.metrics_variables),
+        optimizer=_elements(slots),
+        summary_total=_elements([*model.weights, *counted]),
+    )
+
+
+def _elements(variables: list[Any]) -> int:
+    return sum(math.prod(one.shape) for one in {id(one): one for one in variables}.values())
 
 
 def _copy(model: Any) -> Any:
@@ -224,17 +251,34 @@ def _build_on_symbols(model: Any, input_shape: Any) -> None:
             ) from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Which variables training updates, and which it never would, by their identities."""
+
+    trainable: frozenset[int]
+    statistics: frozenset[int]
+
+
+def _held(model: Any) -> _Held:
+    # Keras keeps a layer's variables on two lists as they were made; freezing moves none.
+    layers = model._flatten_layers()  # noqa: SLF001
+    return _Held(
+        frozenset(id(v) for v in model.trainable_weights),
+        frozenset(id(v) for layer in layers for v in layer._non_trainable_variables),  # noqa: SLF001
+    )
+
+
 def _observe_layers(model: Any, rows: list[Member]) -> dict[str, ObservedLayer]:
     """The layers that hold weights as rows of their own: all but Sequential and Functional ones."""
-    trainable = {id(v) for v in model.trainable_weights}
+    held = _held(model)
     layers: dict[str, ObservedLayer] = {}
     for row in rows:
         if not row.holds_layers:
-            layers[row.path] = _observe_layer(row.path, row.layer, trainable)
+            layers[row.path] = _observe_layer(row.path, row.layer, held)
         elif not is_container(row.layer):
             inside = {id(variable) for variable in inner_variables(row, rows)}
             own = tuple(
-                _observe_weight(variable, name, trainable)
+                _observe_weight(variable, name, held)
                 for name, variable in _named_weights(row.layer)
                 if id(variable) not in inside
             )
@@ -322,12 +366,12 @@ def held_layers(model: Any) -> Iterator[HeldLayer]:
         yield HeldLayer(LEFTOVER, None, left)
 
 
-def _observe_layer(path: str, layer: Any, trainable: set[int]) -> ObservedLayer:
+def _observe_layer(path: str, layer: Any, held: _Held) -> ObservedLayer:
     if not layer.built and not layer.weights:
         # Layers without weights may never be marked as built; count_params refuses them.
         stateless = _without_weights(layer)
         return ObservedLayer(path, type(layer).__name__, () if stateless else None, None)
-    weights = tuple(_observe_weight(v, name, trainable) for name, v in _named_weights(layer))
+    weights = tuple(_observe_weight(v, name, held) for name, v in _named_weights(layer))
     return ObservedLayer(path, type(layer).__name__, weights, int(layer.count_params()))
 
 
@@ -344,14 +388,15 @@ def _named_weights(layer: Any) -> Iterator[tuple[str, Any]]:
         yield inner or variable.name, variable
 
 
-def _observe_weight(variable: Any, name: str, trainable: set[int]) -> ObservedWeight:
+def _observe_weight(variable: Any, name: str, held: _Held) -> ObservedWeight:
     return ObservedWeight(
         name=name,
         path=variable.path,
         shape=tuple(int(extent) for extent in variable.shape),
         dtype=str(variable.dtype),
-        trainable=id(variable) in trainable,
+        trainable=id(variable) in held.trainable,
         identity=id(variable),
+        statistic=id(variable) in held.statistics,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from kerasaudit.trace import Trace
 
-__all__ = ["Observation", "ObservedLayer", "ObservedWeight"]
+__all__ = ["Observation", "ObservedLayer", "ObservedState", "ObservedWeight"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class ObservedWeight:
 
     `name` is its name within the layer, `path` its full path in the model; `trainable` is what
     holds in training, containers taken into account; `identity` tells one variable held twice
-    from two.
+    from two. `statistic`: no training changes it, frozen or not (a moving mean).
     """
 
     name: str
@@ -26,6 +26,7 @@ class ObservedWeight:
     dtype: str
     trainable: bool
     identity: int
+    statistic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,20 @@ class ObservedLayer:
     class_name: str
     weights: tuple[ObservedWeight, ...] | None
     params: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedState:
+    """What a model holds besides its weights, counted in elements.
+
+    `summary_total` is what `model.summary()` prints as "Total params": the weights, and the
+    optimizer's variables once it has any.
+    """
+
+    seeds: int
+    metrics: int
+    optimizer: int
+    summary_total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +73,4 @@ class Observation:
     output_shapes: tuple[tuple[int | None, ...], ...] | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     trace: Trace | None = None
+    state: ObservedState | None = None

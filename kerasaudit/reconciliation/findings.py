@@ -171,6 +171,15 @@ _ALL = (
     ),
     Kind(
         "KA121",
+        "sharing is lost in the config",
+        "Two layers of the model hold the same weights, and its config lists both as different "
+        "ones: a config names a layer within one model only, and cannot say that it is another's.",
+        "A model made from to_json() has more parameters, and trains them apart.",
+        "layer 'd' in two submodels: 24 parameters once in the model, twice in its JSON.",
+        "Save the weights with the code that builds the model, or call one shared submodel twice.",
+    ),
+    Kind(
+        "KA122",
         "the calls of a model cannot be seen",
         "A subclassed model or layer has its calls in code, and calling it on symbols failed. Its "
         "layers are derived from the shapes they were built with.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Any
 
 from kerasaudit.derivation.architecture import Architecture, Layer
 from kerasaudit.derivation.shape import compatible, total
@@ -244,6 +245,7 @@ class _Reconciliation:
             return
         if layer.weights is not None:
             yield from compare(layer, observed, paired)
+        yield from self._lost_sharing(path, layer, observed)
         held = sum(map(size_of, observed.weights))
         if observed.params is not None and observed.params != held:
             yield finding(
@@ -255,6 +257,28 @@ class _Reconciliation:
                 observed=str(observed.params),
                 difference=observed.params - held,
             )
+
+    def _lost_sharing(self, path: str, layer: Layer, observed: ObservedLayer) -> Iterator[Finding]:
+        """A layer that the model has once and its config twice: in two models, or in and outside.
+
+        A config refers to a layer by its name within one model, so it cannot say "the same one".
+        """
+        shared = [w for w in observed.weights or () if w.identity in self.counted]
+        trace = self.observation.trace
+        in_code = trace is not None and any(
+            path.startswith(f"{one.path}/") for one in trace.layers if one.holds_layers
+        )
+        if not shared or in_code or self.observation.config is None:
+            return
+        count = sum(map(size_of, shared))
+        other = self.counted[shared[0].identity]
+        yield finding(
+            "KA121",
+            path,
+            f"{layer.config}: {count:,} parameter(s) are the same as {other!r} and count once, but "
+            f"its config (to_json) lists them twice: a model made from it holds {count:,} more",
+            difference=count,
+        )
 
     def _outside_config(self, path: str, observed: ObservedLayer | None) -> Finding:
         class_name = observed.class_name if observed else "layer"
@@ -272,7 +296,7 @@ class _Reconciliation:
                 f"{why}; {trace.error}: each layer is derived from the shapes that it was built "
                 "with, and MACs are not known"
             )
-            self.result.findings.append(finding("KA121", "total", message))
+            self.result.findings.append(finding("KA122", "total", message))
 
     def _check_outputs(self) -> None:
         recorded = self.observation.output_shapes
@@ -335,7 +359,29 @@ class _Reconciliation:
             coverage=_coverage(rows, derivable, observed),
             logical=total(row.logical for row in rows) if rows else None,
             adapter=total(row.adapter for row in rows) if rows else None,
+            **(_held_besides(self.observation) if observed is not None else {}),
         )
+
+
+def _held_besides(observation: Observation) -> dict[str, Any]:
+    """The weights that are not trained, by why, and what is held that is no weight."""
+    layers = (observation.layers or {}).values()
+    weights = [w for layer in layers for w in layer.weights or ()] + list(observation.own)
+    still = [w for w in {w.identity: w for w in weights}.values() if not w.trainable]
+    figures = {
+        "statistics": sum(size_of(weight) for weight in still if weight.statistic),
+        "frozen": sum(size_of(weight) for weight in still if not weight.statistic),
+    }
+    state = observation.state
+    if state is None:
+        return figures
+    return {
+        **figures,
+        "seed_state": state.seeds,
+        "metric_state": state.metrics,
+        "optimizer_state": state.optimizer,
+        "summary_params": state.summary_total,
+    }
 
 
 def _axis_rows(weight: Weight | None) -> tuple[AxisRow, ...]:

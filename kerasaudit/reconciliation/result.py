@@ -171,6 +171,11 @@ class Totals:
 
     `bytes` (with `bytes_by_dtype`), the activations and `backward_macs` are the sums of the rows',
     `None` unless every layer has one; `peak_activation_bytes` is the most that is alive at once.
+
+    Of a live model: `statistics` are the observed weights that no training changes, `frozen` the
+    others that are not trained. `seed_state`, `metric_state` and `optimizer_state` are no
+    weights and in no other figure but `summary_params`, which `model.summary()` prints as "Total
+    params": the weights and, once it has any, the optimizer's variables.
     """
 
     params: int | None
@@ -195,6 +200,12 @@ class Totals:
     activation_bytes: int | None = None
     peak_activation_bytes: int | None = None
     backward_macs: int | None = None
+    frozen: int | None = None
+    statistics: int | None = None
+    seed_state: int | None = None
+    metric_state: int | None = None
+    optimizer_state: int | None = None
+    summary_params: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ def _print_totals(console: Console, audit: Audit) -> None:
         ("trainable", totals.trainable, ""),
         ("non-trainable", totals.non_trainable, ""),
         *wording.kinds(totals),
-        ("MACs", totals.macs, f"{count(totals.backward_macs)} in the backward pass"),
+        ("MACs", totals.macs, wording.backward(totals)),
         ("memory", totals.bytes, f"bytes {wording.memory(totals)}"),
         ("activations", totals.activation_bytes, f"bytes {wording.live(totals)}"),
     ]

@@ -164,12 +164,27 @@ def equation(layer: LayerRow) -> str:
 
 
 def kinds(totals: Totals) -> list[tuple[str, int, str]]:
-    """What the parameters are where not all are plain ones: a name, a figure and a note each."""
+    """What else is to be told apart: a name, a figure and a note each, where there is any.
+
+    Parameters that are not trained by why, those that stand for others, and what Keras holds that
+    is no parameter.
+    """
     rows = []
+    if totals.frozen:
+        rows.append(("frozen", totals.frozen, "of the non-trainable, by choice"))
+    if totals.statistics:
+        rows.append(("statistics", totals.statistics, "of the non-trainable, by their nature"))
     if totals.logical is not None and totals.logical != totals.derived:
         rows.append(("logical", totals.logical, "of the float model that it stands for"))
     if totals.adapter:
         rows.append(("LoRA", totals.adapter, "in adapters"))
+    if totals.seed_state:
+        rows.append(("seeds", totals.seed_state, "of random generators, no parameters"))
+    if totals.metric_state:
+        rows.append(("metrics", totals.metric_state, "in their variables, no parameters"))
+    if totals.optimizer_state:
+        summary = f"no parameters, but summary() prints {count(totals.summary_params)} with them"
+        rows.append(("optimizer", totals.optimizer_state, summary))
     return rows
 
 
@@ -184,8 +199,16 @@ def memory(totals: Totals) -> str:
     return f"of parameters: {several}"
 
 
+def backward(totals: Totals) -> str:
+    """The MACs of the gradients, where they are known."""
+    known = totals.backward_macs is not None
+    return f"{count(totals.backward_macs)} in the backward pass" if known else ""
+
+
 def live(totals: Totals) -> str:
     """How many bytes of the activations are alive at once."""
+    if totals.peak_activation_bytes is None:
+        return "per example"
     return f"per example, at most {count(totals.peak_activation_bytes)} alive at once"
 
 

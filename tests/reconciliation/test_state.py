@@ -36,6 +36,17 @@ def test_what_summary_prints_counts_the_optimizer_once_it_has_variables(keras):
     assert after.metric_state == 4
 
 
+def test_reports_tell_the_optimizer_s_variables_from_parameters(keras, tmp_path):
+    model = compiled(keras, [keras.layers.Dropout(0.5), keras.layers.Dense(2)])
+    model.train_on_batch(keras.ops.ones((1, 4)), keras.ops.ones((1, 2)))
+    audit = ka.audit(model)
+    for name in ("audit.html", "audit.md"):
+        audit.save(tmp_path / name)
+        text = (tmp_path / name).read_text("utf-8")
+        assert "no parameters, but summary() prints 32 with them" in text
+        assert "of random generators, no parameters" in text
+
+
 def test_states_of_random_generators_are_no_weights(keras):
     model = keras.Sequential(
         [keras.Input((3, 4)), keras.layers.GRU(5), keras.layers.Dropout(0.5), keras.layers.Dense(1)]

@@ -23,7 +23,7 @@ def as_stored(
     layer: LayerConfig, derivation: Derivation, shapes: Sequence[Shape | None]
 ) -> Derivation:
     """The derivation of a layer as it is held, from that of the float layer."""
-    if layer.get("lora_rank") is not None:
+    if layer.get("lora_rank"):  # 0 is none, as in Keras
         derivation = with_adapters(layer, derivation, shapes)
     if layer.quantization is not None:
         derivation = quantized(layer, derivation)

@@ -7,6 +7,7 @@ along which the weight falls into kernels.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -47,8 +48,13 @@ class Axis:
         return (self,)
 
     def renamed(self, symbols: Mapping[str, str]) -> Axis:
-        """The same axis under another symbol, if there is one for it."""
-        return replace(self, symbol=symbols.get(self.symbol, self.symbol))
+        """The same axis under another symbol, each word of it replaced that has another.
+
+        >>> Axis("⌈y·z/2⌉", 12).renamed({"y": "h", "z": "d"}).symbol
+        '⌈h·d/2⌉'
+        """
+        symbol = re.sub(r"\w+", lambda word: symbols.get(word[0], word[0]), self.symbol)
+        return replace(self, symbol=symbol)
 
     def __mul__(self, other: Axis | Dimension) -> Dimension:
         return Dimension((self, *other.axes))

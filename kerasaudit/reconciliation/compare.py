@@ -35,10 +35,6 @@ def pairs(
 
 def compare(layer: Layer, observed: ObservedLayer, paired: list[Pair]) -> Iterator[Finding]:
     """Yield a finding for each weight that is on one side only, or not the same on both."""
-    unrecorded = _unrecorded_quantization(layer, observed)
-    if unrecorded is not None:
-        yield unrecorded
-        return
     cause: str | None = None
     if any(
         p.derived is None or p.observed is None or p.derived.shape != p.observed.shape
@@ -89,11 +85,7 @@ def _compare_weight(
             difference=size_of(theirs) - ours.count,
             cause=cause,
         )
-    adapted = layer.config.get("lora_rank") is not None
-    if adapted and theirs.trainable and not ours.trainable:
-        message = f"{layer.config}: {ours.name} is trained beside its LoRA adapters"
-        yield finding("KA117", layer.path, message, expected="not trainable", observed="trainable")
-    elif ours.trainable != theirs.trainable:
+    if ours.trainable != theirs.trainable:
         words = {True: "trainable", False: "not trainable"}
         yield finding(
             "KA104",
@@ -112,30 +104,6 @@ def _compare_weight(
             expected=ours.dtype,
             observed=theirs.dtype,
         )
-
-
-def _unrecorded_quantization(layer: Layer, observed: ObservedLayer) -> Finding | None:
-    """The finding that parts of a layer are quantised of which its config says nothing."""
-    derived = {weight.name for weight in layer.weights or ()}
-    parts = [
-        weight.name.rpartition("/")[0]
-        for weight in observed.weights or ()
-        if weight.name.endswith(("/kernel_scale", "/embeddings_scale"))
-        and weight.name not in derived
-    ]
-    if not parts:
-        return None
-    held = sum(map(size_of, observed.weights or ()))
-    count = sum(weight.count for weight in layer.weights or ())
-    return finding(
-        "KA118",
-        layer.path,
-        f"{layer.config}: {', '.join(parts)} are quantised and hold {held:,} elements with the "
-        f"rest; the config says nothing of it and implies {count:,}",
-        expected=str(count),
-        observed=str(held),
-        difference=held - count,
-    )
 
 
 def size_of(weight: ObservedWeight) -> int:

@@ -170,6 +170,24 @@ _ALL = (
         "Give the layer the quantised dtype policy (dtype='int8_from_float32') when it is made.",
     ),
     Kind(
+        "KA119",
+        "LoRA adapters are not recorded in the config",
+        "enable_lora() was called on a layer inside a layer (an attention's query), and the layer "
+        "around it writes no word of it into its config.",
+        "A model rebuilt from its config has no adapters, and trains the kernels that they froze.",
+        "layer 'mha' (MultiHeadAttention): query has LoRA adapters, the config says nothing of it.",
+        "Call enable_lora() again after each rebuild, or adapt layers that the model itself lists.",
+    ),
+    Kind(
+        "KA120",
+        "a kernel is held in floats and packed as well",
+        "quantize('gptq') and quantize('awq') of a layer make the packed kernel at once, full of "
+        "zeros; the float kernel is dropped by calibration, which has not happened.",
+        "Both are counted, and it is the float one that computes; saving writes the packed one.",
+        "layer 'dense' (Dense): kernel is held in floats with 2,100 parameters beside the packed.",
+        "Quantise the model with a dataset: model.quantize('gptq', config=GPTQConfig(…)).",
+    ),
+    Kind(
         "KA121",
         "sharing is lost in the config",
         "Two layers of the model hold the same weights, and its config lists both as different "

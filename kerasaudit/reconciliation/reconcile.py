@@ -23,6 +23,7 @@ from kerasaudit.reconciliation.result import (
     Totals,
     WeightRow,
 )
+from kerasaudit.reconciliation.unrecorded import unrecorded
 
 __all__ = ["Reconciled", "reconcile"]
 
@@ -244,7 +245,9 @@ class _Reconciliation:
                 yield finding("KA111", path, f"{layer.config}: it is not built, it has no weights")
             return
         if layer.weights is not None:
-            yield from compare(layer, observed, paired)
+            explained, rest = unrecorded(layer, paired)
+            yield from explained
+            yield from compare(layer, observed, rest)
         yield from self._lost_sharing(path, layer, observed)
         held = sum(map(size_of, observed.weights))
         if observed.params is not None and observed.params != held:

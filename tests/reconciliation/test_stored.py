@@ -73,6 +73,74 @@ def test_a_quantisation_that_no_config_records_is_one_finding(mode):
     assert audit.findings[0].difference == model.count_params() - rebuilt.count_params()
 
 
+def found_in(model):
+    return [(found.code, found.path, found.difference) for found in ka.audit(model).findings]
+
+
+def test_what_is_trained_by_hand_in_an_adapted_layer_is_not_put_down_to_toggling():
+    model = dense()
+    model.get_layer("out").trainable = False
+    model.get_layer("out").enable_lora(2)
+    model.get_layer("out").bias.trainable = True
+    assert found_in(model) == [("KA104", "out", None)]
+
+
+def test_adapters_that_no_config_records_are_one_finding():
+    model = net()
+    attend = model.get_layer("attend")
+    attend.query_dense.enable_lora(2)
+    attend.output_dense.enable_lora(3)
+    # A and B of the query (8, 2, 4) and of the output (2, 4, 8)
+    adapters = (8 * 2 * 2 + 2 * 4) + (2 * 4 * 3 + 3 * 8)
+    assert found_in(model) == [("KA119", "attend", adapters)]
+    assert "query, attention_output have LoRA adapters" in ka.audit(model).findings[0].message
+    rebuilt = keras.models.model_from_json(model.to_json())
+    assert model.count_params() - rebuilt.count_params() == adapters
+
+
+def test_adapters_and_a_quantisation_that_no_config_records_are_a_finding_each():
+    model = net()
+    model.quantize("int8")
+    quantised = model.count_params()
+    rebuilt = keras.models.model_from_json(model.to_json())
+    model.get_layer("attend").query_dense.enable_lora(2)
+    assert found_in(model) == [
+        ("KA119", "attend", model.count_params() - quantised),
+        ("KA118", "attend", quantised - rebuilt.count_params()),
+    ]
+
+
+def test_what_a_quantised_part_has_besides_is_still_compared():
+    model = net()
+    model.quantize("int8")
+    model.get_layer("attend").query_dense.bias.trainable = False
+    assert [code for code, _, _ in found_in(model)] == ["KA118", "KA104"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "config"), [("gptq", keras.quantizers.GPTQConfig), ("awq", keras.quantizers.AWQConfig)]
+)
+def test_a_float_kernel_that_waits_for_calibration_is_a_finding(mode, config):
+    model = dense()
+    layer = model.get_layer("out")
+    layer.quantize(mode, config=config([""], str.split, group_size=4))
+    assert found_in(model) == [("KA120", "out", 8 * 5)]
+    audit = ka.audit(model)
+    assert audit.totals.logical == FLOAT
+    assert audit.totals.observed - audit.totals.derived == 8 * 5
+    assert not layer.quantized_kernel.numpy().any()  # as the finding says: nothing but zeros
+
+
+def test_a_layer_wrapped_in_another_is_recorded_by_it():
+    x = keras.Input((6, 8))
+    model = keras.Model(x, layers.TimeDistributed(layers.Dense(5), name="steps")(x))
+    model.quantize("int8")
+    assert ka.audit(model).ok
+    model.get_layer("steps").layer.enable_lora(2)
+    assert ka.audit(model).ok
+    assert ka.audit(model).totals.adapter == 8 * 2 + 2 * 5
+
+
 def test_reports_show_both_counts(tmp_path):
     model = dense()
     model.quantize("int4")

@@ -190,13 +190,14 @@ def _in_keras_order(
     named: list[Weight] = []
     for name, part in parts.items():
         head = (heads or {}).get(name, "h")
-        made = [letter for letter in part.weights[0].unit if letter not in "yz"]
+        letters = dict.fromkeys(letter for weight in part.weights for letter in weight.unit)
+        made = [letter for letter in letters if letter not in "yz"]
         symbols = {"x": "C_in", "y": head, "z": "d"}
         symbols |= {k: "C_out" if len(made) == 1 else f"C{i}" for i, k in enumerate(made, 1)}
         for weight in part.weights:
             held = [axis.symbol for axis in weight.axes]
-            unit = [head] if "y" in held else [symbols[letter] for letter in made]
-            named.append(weight.renamed(symbols, unit))
+            unit = ["y"] if "y" in held else [letter for letter in made if letter in held]
+            named.append(weight.renamed(symbols, [symbols[letter] for letter in unit]))
     return tuple(named)
 
 

@@ -34,7 +34,8 @@ def convolution(layer: LayerConfig, x: Shape) -> Derivation:
     Output:   valid ⌊(L − d·(k − 1) − 1)/s⌋ + 1, same and causal ⌈L/s⌉ on each spatial axis.
     MACs:     output positions · kernel elements.
     Limits:   C_in must be known and divisible by g, as must K. Strides and dilation are not both
-              above 1, as in Keras. LoRA and quantised kernels are not derived.
+              above 1, as in Keras. LoRA adapters are derived from these weights, not here;
+              Keras does not quantise convolutions.
     Source:   Dumoulin & Visin 2016, "A guide to convolution arithmetic", §2; Keras base_conv.py.
     """
     rank = _CONVOLUTIONS[layer.class_name]

@@ -17,8 +17,8 @@ def dense(layer: LayerConfig, x: Shape) -> Derivation:
     Example:  Dense(10) on 1,600 features: 1600·10 + 10 = 16,010.
     Output:   the input's shape with its last axis replaced by u.
     MACs:     kernel elements, once for each position of the axes between batch and features.
-    Limits:   d must be known, the input has at least a batch and a feature axis. LoRA and
-              quantised kernels are not derived.
+    Limits:   d must be known, the input has at least a batch and a feature axis. LoRA
+              adapters and quantised kernels are derived from these weights, not here.
     Source:   Keras dense.py.
     """
     layer.expect_rank(x, 2, or_more=True)

@@ -11,11 +11,12 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kerasaudit.backend import importing
 from kerasaudit.errors import TargetError, one_line
+from kerasaudit.observation.failures import first_sentence, innermost_layer, whole_tracebacks
 from kerasaudit.observation.observed import (
     Observation,
     ObservedLayer,
@@ -149,7 +150,7 @@ def observe_builder(
     """Build a model and observe it, without a weight in memory where Keras can build it so.
 
     It cannot where a value is needed while building: a stateful RNN's states, weights that are
-    loaded. Such a model is built as it is.
+    loaded. Such a model is built as it is, and the observation says which layer it was.
     """
 
     def build_and_observe() -> Observation:
@@ -161,10 +162,14 @@ def observe_builder(
     with importing(f"building {name!r}"):
         import keras  # noqa: F401
     try:
-        with without_allocation():
+        with without_allocation(), whole_tracebacks():
             return build_and_observe()
-    except Exception:  # noqa: BLE001 - whatever it is, the real build says whether it stands
-        return build_and_observe()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the real build says whether it stands
+        cause = error.__cause__ or error
+        layer = innermost_layer(cause)
+    where = f"layer {layer.name!r} ({type(layer).__name__})" if layer is not None else "the builder"
+    note = f"{name}: built with its weights in memory, for {where} needs values"
+    return replace(build_and_observe(), notes=(f"{note}: {first_sentence(cause)}",))
 
 
 def _observe(model: Any, input_shape: Any, has_rule: HasRule) -> Observation:
@@ -206,10 +211,21 @@ def _observe_state(model: Any) -> ObservedState:
     counted = slots if optimizer is not None and optimizer.built else []
     return ObservedState(
         seeds=_elements(seeds),
+        recurrent=_elements(list(_kept_states(model))),
         metrics=_elements(model.metrics_variables),
         optimizer=_elements(slots),
         summary_total=_elements([*model.weights, *counted]),
     )
+
+
+def _kept_states(model: Any) -> Iterator[Any]:
+    """What stateful recurrent layers keep between batches: no list of Keras's holds it."""
+    import keras
+
+    for layer in model._flatten_layers():  # noqa: SLF001
+        if getattr(layer, "stateful", False) and isinstance(layer, keras.layers.RNN):
+            states = keras.tree.flatten(layer.states)
+            yield from (state for state in states if isinstance(state, keras.Variable))
 
 
 def _elements(variables: list[Any]) -> int:
@@ -218,21 +234,38 @@ def _elements(variables: list[Any]) -> int:
 
 def _copy(model: Any) -> Any:
     """Another model of the same config and names, for the user's own must stay unbuilt."""
+    import keras
+
     try:
         with _fresh_layer_names():
-            copy = type(model).from_config(model.get_config())
+            if isinstance(model, keras.Sequential):
+                copy = keras.models.clone_model(model, clone_function=_made_again)
+            else:
+                copy = _made_again(model)
     except Exception as error:
-        described = one_line(f"{type(error).__name__}: {error}", 300)
+        described = first_sentence(error)
         raise TargetError(
             f"{model.name}: the model is not built, and cannot be copied from its config to build "
             f"it with input_shape ({described}); call it once, or name its builder"
         ) from error
-    copy.name = model.name
+    copy.name, copy.trainable = model.name, model.trainable
     pairs = zip(members(model, lambda _: False), members(copy, lambda _: False), strict=False)
     for ours, theirs in list(pairs):
         if type(ours.layer) is type(theirs.layer):
-            theirs.layer.name = ours.layer.name
+            theirs.layer.name, theirs.layer.trainable = ours.layer.name, ours.layer.trainable
     return copy
+
+
+def _made_again(layer: Any) -> Any:
+    """Another layer made with the same arguments."""
+    from keras.src.utils.python_utils import is_default
+
+    # Keras keeps the arguments of a constructor that takes plain values. A config has more in it
+    # (trainable, dtype), which a user's constructor need not take.
+    arguments = getattr(layer, "_auto_config", None)
+    if arguments is not None and is_default(layer.get_config):
+        return type(layer)(**arguments.config)
+    return type(layer).from_config(layer.get_config())
 
 
 def _build_on_symbols(model: Any, input_shape: Any) -> None:

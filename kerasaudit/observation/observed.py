@@ -43,11 +43,13 @@ class ObservedLayer:
 class ObservedState:
     """What a model holds besides its weights, counted in elements.
 
+    `recurrent` is what stateful recurrent layers keep from one batch to the next.
     `summary_total` is what `model.summary()` prints as "Total params": the weights, and the
     optimizer's variables once it has any.
     """
 
     seeds: int
+    recurrent: int
     metrics: int
     optimizer: int
     summary_total: int
@@ -59,7 +61,8 @@ class Observation:
 
     `config` is `None` where the model's graph cannot be had, for the reason in `config_error`.
     `layers` is `None` where nothing is held (a config alone). `own` are weights that belong to the
-    model and to none of its layers. `params` is the model's own total.
+    model and to none of its layers. `params` is the model's own total. `notes` say what is worth
+    knowing of how it was observed, in a line each.
     """
 
     name: str
@@ -74,3 +77,4 @@ class Observation:
     versions: Mapping[str, str] = field(default_factory=dict)
     trace: Trace | None = None
     state: ObservedState | None = None
+    notes: tuple[str, ...] = ()

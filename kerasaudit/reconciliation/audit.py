@@ -133,6 +133,7 @@ def audit_subject(subject: Subject, input_shape: object = None) -> Audit:
         source=subject.source,
         summary=subject.summary,
         versions={**observation.versions, "kerasaudit": __version__},
+        notes=observation.notes,
     )
 
 

@@ -207,6 +207,15 @@ _ALL = (
         incomplete=True,
     ),
     Kind(
+        "KA123",
+        "summary() prints a total of a model that is not built",
+        "A layer that is not built has no weights yet; summary() leaves it out of 'Total params' "
+        "without a word, count_params() refuses to count.",
+        "Whoever reads the summary takes a part, or 0, for the whole.",
+        "the model is not built, and its summary() says 'Total params: 0' all the same.",
+        "Build the model, start it with keras.Input(shape), or audit it with input_shape.",
+    ),
+    Kind(
         "KA201",
         "a documented figure is wrong",
         "The figure that the source gives is not the one derived, or not the one observed.",

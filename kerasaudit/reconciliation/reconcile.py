@@ -316,12 +316,25 @@ class _Reconciliation:
                     finding("KA112", "total", message, expected=str(one), observed=str(other))
                 )
 
+    def _check_summary(self) -> None:
+        """What Keras prints of a model that is not built looks like a figure, and is none."""
+        state = self.observation.state
+        if state is not None and not self.observation.built and self.result.rows:
+            message = (
+                f"the model is not built, and its summary() says 'Total params: "
+                f"{state.summary_total:,}' all the same: it leaves out what is not built"
+            )
+            self.result.findings.append(
+                finding("KA123", "total", message, observed=str(state.summary_total))
+            )
+
     def check_totals(self) -> None:
         """Sum the rows, and hold the sum against the model's own total."""
         rows, reported = self.result.rows, self.observation.params
         if not rows:
             message = "the model has no layers: there is nothing to audit"
             self.result.findings.append(finding("KA111", "total", message))
+        self._check_summary()
         observed_anything = self.observation.layers is not None and self.observation.built
         held = sum(row.observed or 0 for row in rows) if observed_anything else None
         # What an unbuilt layer will hold is not known, so neither is the whole; it is not 0.
@@ -381,6 +394,7 @@ def _held_besides(observation: Observation) -> dict[str, Any]:
     return {
         **figures,
         "seed_state": state.seeds,
+        "recurrent_state": state.recurrent,
         "metric_state": state.metrics,
         "optimizer_state": state.optimizer,
         "summary_params": state.summary_total,

@@ -173,9 +173,10 @@ class Totals:
     `None` unless every layer has one; `peak_activation_bytes` is the most that is alive at once.
 
     Of a live model: `statistics` are the observed weights that no training changes, `frozen` the
-    others that are not trained. `seed_state`, `metric_state` and `optimizer_state` are no
-    weights and in no other figure but `summary_params`, which `model.summary()` prints as "Total
-    params": the weights and, once it has any, the optimizer's variables.
+    others that are not trained. `seed_state`, `recurrent_state` (what stateful layers keep between
+    batches), `metric_state` and `optimizer_state` are no weights and in no other figure but
+    `summary_params`, which `model.summary()` prints as "Total params": the weights and, once it
+    has any, the optimizer's variables.
     """
 
     params: int | None
@@ -203,6 +204,7 @@ class Totals:
     frozen: int | None = None
     statistics: int | None = None
     seed_state: int | None = None
+    recurrent_state: int | None = None
     metric_state: int | None = None
     optimizer_state: int | None = None
     summary_params: int | None = None
@@ -213,7 +215,7 @@ class Audit:
     """What was derived, observed and claimed of one model, and where they part.
 
     `status`: "ok", "findings" (something is wrong) or "incomplete" (something could not be
-    audited, which outranks findings).
+    audited, which outranks findings). `notes` say what is worth knowing and nothing wrong.
     """
 
     target: str
@@ -230,6 +232,7 @@ class Audit:
     source: str | None = None
     summary: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

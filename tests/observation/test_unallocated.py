@@ -54,11 +54,18 @@ def test_a_builder_gets_weights_where_it_is_built_for_training(keras):
 def test_what_cannot_be_built_without_values_is_built_with_them(keras):
     def stateful():
         return keras.Sequential(
-            [keras.Input(batch_shape=(2, 3, 4)), keras.layers.SimpleRNN(5, stateful=True)]
+            [
+                keras.Input(batch_shape=(2, 3, 4)),
+                keras.layers.SimpleRNN(5, stateful=True, name="memory"),
+            ]
         )
 
     audit = ka.audit(stateful)
     assert audit.totals.observed == 4 * 5 + 5 * 5 + 5
+    assert audit.totals.recurrent_state == 2 * 5  # a state for each example of the batch
+    (note,) = audit.notes
+    assert "layer 'memory' (SimpleRNN) needs values: ValueError: " in note
+    assert keras.config.is_traceback_filtering_enabled()
 
 
 def test_a_builder_that_gives_values_is_built_with_them(keras):
@@ -116,6 +123,35 @@ def test_an_unbuilt_subclassed_model_is_audited_on_a_copy(keras):
     assert audit.totals.macs == 4 * 5
     assert not model.built
     assert model.weights == []
+
+
+def test_a_constructor_need_not_take_what_keras_puts_into_every_config(keras):
+    class Block(keras.layers.Layer):
+        def __init__(self, width):
+            super().__init__()
+            self.dense = keras.layers.Dense(width, name="dense")
+
+        def call(self, x):
+            return self.dense(x)
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.block = Block(5)
+            self.out = keras.layers.Dense(2, name="out")
+
+        def call(self, x):
+            return self.out(self.block(x))
+
+    expected = (4 * 5 + 5) + (5 * 2 + 2)
+    for model in (Net(), keras.Sequential([Block(5), keras.layers.Dense(2, name="out")])):
+        model.layers[-1].trainable = False
+        audit = ka.audit(model, (None, 4))
+        assert audit.status == "ok"
+        assert audit.totals.observed == audit.totals.derived == expected
+        assert audit.totals.trainable == 4 * 5 + 5
+        assert not model.built
+        assert model.weights == []
 
 
 def test_an_unbuilt_model_without_a_config_is_refused_in_one_line(keras):

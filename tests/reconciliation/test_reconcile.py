@@ -243,7 +243,8 @@ def test_a_config_value_that_no_layer_can_have(units):
 
 def test_an_unbuilt_model_has_no_figures(keras):
     audit = ka.audit(keras.Sequential([keras.layers.Dense(2, name="out")]))
-    assert codes(audit) == ["KA111"]
+    assert codes(audit) == ["KA111", "KA123"]
+    assert "'Total params: 0'" in audit.findings[1].message
     assert audit.status == "incomplete"
     assert row(audit, "out").status == "unbuilt"
     assert (row(audit, "out").derived, row(audit, "out").observed) == (None, None)

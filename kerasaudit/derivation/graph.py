@@ -240,7 +240,9 @@ def _leaves(layer: LayerConfig, structure: Any) -> list[Tensor | Constant]:
     stack: list[tuple[str | None, Any]] = [(None, structure)]
     while stack:
         key, item = stack.pop()
-        if isinstance(item, (list, tuple)):
+        if layer.is_operation and _is_array(item):
+            found.append(Constant(array_shape(item)))
+        elif isinstance(item, (list, tuple)):
             stack += [(key, child) for child in reversed(item)]
         elif isinstance(item, (dict, Mapping)):  # dict first: Mapping alone is slow to ask for
             marker = item.get("class_name")
@@ -254,9 +256,22 @@ def _leaves(layer: LayerConfig, structure: Any) -> list[Tensor | Constant]:
                 found.append(Constant(array_shape(config.get("value"))))
             elif marker is None:
                 stack.extend((str(k), item[k]) for k in sorted(item, key=str, reverse=True))
-        elif isinstance(item, (int, float)) and not isinstance(item, bool):
+        elif isinstance(item, (int, float)) and (layer.is_operation or not isinstance(item, bool)):
             found.append(Constant(()))
     return found
+
+
+def _is_array(value: Any) -> bool:
+    """Whether `value` is an array as an operation takes one: nested lists of numbers alone."""
+    stack = list(value) if isinstance(value, (list, tuple)) else []
+    alone = bool(stack)
+    while stack and alone:
+        item = stack.pop()
+        if isinstance(item, (list, tuple)):
+            stack += item
+        else:
+            alone = isinstance(item, (int, float))
+    return alone
 
 
 def _tensor(

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from keras import ops
 
 from kerasaudit.derivation.architecture import derive_architecture
-from kerasaudit.derivation.rule import registered_rules
+from kerasaudit.derivation.rule import derive, registered_rules
 from kerasaudit.derivation.shape import compatible
+from kerasaudit.errors import ShapeError
 from tests.derivation import live
 
 FUNCTIONS = {
@@ -47,6 +48,7 @@ FUNCTIONS = {
     "Rsqrt": ops.rsqrt,
     "Clip": lambda x: ops.clip(x, 0, 1),
     "Exp": ops.exp,
+    "Exp2": ops.exp2,
     "Expm1": ops.expm1,
     "Log": ops.log,
     "Log10": ops.log10,
@@ -86,6 +88,7 @@ FUNCTIONS = {
     "Flip": lambda x: ops.flip(x, axis=1),
     "Roll": lambda x: ops.roll(x, 1),
     "Sort": lambda x: ops.sort(x, axis=2),
+    "Argsort": lambda x: ops.argsort(x, axis=None),
     "Cumsum": lambda x: ops.cumsum(x, axis=1),
     "Cumprod": ops.cumprod,
     "Ravel": ops.ravel,
@@ -104,6 +107,7 @@ OPERANDS = {
     "Minimum": ops.minimum,
     "Arctan2": ops.arctan2,
     "Logaddexp": ops.logaddexp,
+    "Isclose": ops.isclose,
     "Equal": ops.equal,
     "NotEqual": ops.not_equal,
     "Greater": ops.greater,
@@ -239,6 +243,15 @@ SHAPINGS = {
     "Squeeze": lambda x, data: ops.squeeze(
         ops.expand_dims(x, pair(x, data)[0]), data.draw(st.none())
     ),
+    "Take": lambda x, data: ops.take(
+        x,
+        data.draw(st.sampled_from([0, [0, 0], [[0], [0]], np.zeros((2, 3), "int32")])),
+        axis=data.draw(st.none() | st.integers(-len(x.shape), len(x.shape) - 1)),
+    ),
+    "Norm": lambda x, data: ops.norm(x, axis=pair(x, data)[0], keepdims=data.draw(st.booleans())),
+    "Moments": lambda x, data: list(
+        ops.moments(x, axes=[pair(x, data)[0]], keepdims=data.draw(st.booleans()))
+    ),
     "Repeat": lambda x, data: ops.repeat(x, data.draw(st.integers(1, 3)), pair(x, data)[0]),
     "Tile": lambda x, data: ops.tile(x, data.draw(st.lists(st.integers(1, 3), max_size=5))),
     "Pad": lambda x, data: ops.pad(
@@ -279,6 +292,47 @@ def test_moving_and_cutting(name):
         agrees(name, x, SHAPINGS[name](x, data))
 
     check()
+
+
+def test_a_table_is_looked_up_in():
+    tokens = keras.Input((4,), dtype="int32")
+    looked_up = ops.take(np.ones((10, 3), "float32"), tokens, axis=0)
+    agrees("Take", tokens, looked_up)
+    assert derived(tokens, looked_up).output_shapes == ((None, 4, 3),)
+
+
+def test_one_amount_of_padding_is_for_every_axis():
+    x = keras.Input((4, 6), batch_size=2)
+    for width in (1, (1, 2), ((1, 2),)):
+        agrees("Pad", x, ops.pad(x, width, constant_values=1.0))
+
+
+def test_a_block_is_cut_out():
+    x = keras.Input((4, 6), batch_size=2)
+    agrees("Slice", x, ops.slice(x, (0, 1, 2), (2, 2, -1)))
+    assert derived(x, ops.slice(x, (0, 1, 2), (2, 2, -1))).output_shapes == ((2, 2, 4),)
+    unknown = keras.Input((4, 6))
+    agrees("Slice", unknown, ops.slice(unknown, (0, 1, 2), (-1, 2, 3)))
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_images_are_resized(data_format):
+    for images in (keras.Input((8, 8, 3)), keras.Input((8, 3), batch_size=8)):
+        agrees("Resize", images, ops.image.resize(images, (4, 5), data_format=data_format))
+
+
+@pytest.mark.parametrize("axis", [1, -1, None])
+@pytest.mark.parametrize("name", ["sort", "argsort", "cumsum", "cumprod"])
+def test_in_a_row_where_no_axis_is_named(name, axis):
+    for x in (keras.Input((4, 3)), keras.Input((4, 3), batch_size=2)):
+        agrees(name.capitalize(), x, getattr(ops, name)(x, axis=axis))
+
+
+def test_a_condition_alone_gives_the_places_that_fulfil_it():
+    alone = {"module": "keras.src.ops.numpy", "class_name": "Where", "config": {}}
+    assert derive(alone, (None, 3)).output_shape is None
+    x = keras.Input((4,))
+    agrees("Where", x, ops.where(x > 0, True, x))
 
 
 def test_a_shape_of_known_extents_is_filled():
@@ -330,6 +384,48 @@ def test_einsum_of_one_operand_multiplies_nothing():
     agrees("Einsum", x, ops.einsum("bij->bji", x))
 
 
+def test_einsum_that_adds_nothing_up_is_element_wise_work():
+    x, y = keras.Input((3, 4)), keras.Input((3, 4))
+    agrees("Einsum", [x, y], ops.einsum("bij,bij->bij", x, y), 0)
+
+
+@live.examples(20)
+@given(EXTENT, EXTENT, EXTENT, EXTENT)
+def test_attention_multiplies_for_its_scores_and_once_more_with_them(heads, q, k, width):
+    query, key = keras.Input((q, heads, width)), keras.Input((k, heads, width))
+    mask = keras.Input((heads, q, k), dtype="bool")
+    output = ops.dot_product_attention(query, key, key, mask=mask)
+    count = 2 * products(heads, q, k, width)
+    agrees("DotProductAttention", [query, key, mask], output, count)
+
+
+@live.examples(20)
+@given(
+    st.integers(1, 3),
+    st.integers(1, 2),
+    st.sampled_from(["valid", "same"]),
+    st.sampled_from(["channels_last", "channels_first"]),
+)
+def test_a_convolution_uses_its_kernel_at_every_position(size, stride, padding, data_format):
+    first = data_format == "channels_first"
+    x = keras.Input((3, 8, 7) if first else (8, 7, 3))
+    arguments = {"strides": stride, "padding": padding, "data_format": data_format}
+    output = ops.conv(x, np.ones((size, size, 3, 4), "float32"), **arguments)
+    positions = output.shape[2:] if first else output.shape[1:-1]
+    agrees("Conv", x, output, products(*positions, size, size, 3, 4))
+    agrees("MaxPool", x, ops.max_pool(x, size, **arguments))
+    agrees("AveragePool", x, ops.average_pool(x, (size, 2), padding=padding))
+
+
+def test_a_window_must_fit():
+    for name in ("MaxPool", "Conv"):
+        config = {"pool_size": 3, "padding": "valid"}
+        operation = {"module": "keras.src.ops.nn", "class_name": name, "config": config}
+        shapes = (None, 2, 2, 3) if name == "MaxPool" else [(None, 2, 2, 3), (3, 3, 3, 4)]
+        with pytest.raises(ShapeError, match="fits into"):
+            derive(operation, shapes)
+
+
 def test_an_unknown_extent_gives_unknown_macs():
     x, y = keras.Input((None, 6)), keras.Input((6, 3))
     agrees("Matmul", [x, y], ops.matmul(x, y), None)
@@ -375,6 +471,7 @@ def test_a_function_layer_has_the_shape_that_is_recorded():
 
 def test_every_operation_with_a_rule_is_tested():
     rules = {n for n, r in registered_rules().items() if r.built_in and n.startswith("keras.ops.")}
-    contractions = {"Matmul", "Dot", "Tensordot", "Einsum"}
-    tested = {*FUNCTIONS, *OPERANDS, *REDUCTIONS, *SHAPINGS, *contractions}
+    contractions = {"Matmul", "Dot", "Tensordot", "Einsum", "DotProductAttention", "Conv"}
+    others = {"Slice", "Resize", "MaxPool", "AveragePool"}
+    tested = {*FUNCTIONS, *OPERANDS, *REDUCTIONS, *SHAPINGS, *contractions, *others}
     assert {f"keras.ops.{name}" for name in tested} == rules

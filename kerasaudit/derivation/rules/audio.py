@@ -14,7 +14,8 @@ _PARTS = ("real", "imag")
 def mel_spectrogram(layer: LayerConfig, x: Shape) -> Derivation:
     """The mel spectrogram of a signal. No weights: the filter bank is computed, not learnt.
 
-    Output:   num_mel_bins × T, the T = ⌊samples / sequence_stride⌋ + 1 frames centred on it.
+    Output:   num_mel_bins × T, the frames of fft_length = n samples that fit into the signal with
+              ⌊n/2⌋ added before and after: T = ⌊(samples + 2⌊n/2⌋ − n) / sequence_stride⌋ + 1.
     Example:  16000 samples, sequence_stride=256, num_mel_bins=64: 64×63.
     MACs:     T·F·num_mel_bins of the filter bank, F = ⌊fft_length / 2⌋ + 1: a contraction that
               no weight takes part in. A fast Fourier transform is no contraction and counts none.
@@ -25,8 +26,10 @@ def mel_spectrogram(layer: LayerConfig, x: Shape) -> Derivation:
     layer.expect_rank(x, 1, or_more=True)
     mels = layer.integer("num_mel_bins", 128)
     stride = layer.integer("sequence_stride", 512)
-    bins = layer.integer("fft_length", 2048) // 2 + 1
-    frames = None if x[-1] is None else x[-1] // stride + 1
+    size = layer.integer("fft_length", 2048)
+    bins = size // 2 + 1
+    padded = None if x[-1] is None else x[-1] + 2 * (size // 2)
+    frames = window_length(padded, size, stride, 1, "valid")
     macs = product((*x[1:-1], frames, bins, mels))
     output_shape = (*x[:-1], mels, frames)
     return Derivation(output_shape=output_shape, macs=macs, activation_macs=macs)

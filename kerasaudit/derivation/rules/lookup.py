@@ -98,19 +98,24 @@ def text_vectorization(layer: LayerConfig, x: Shape) -> Derivation:
     Output:   int: output_sequence_length indices a text (unknown where it is not set);
               multi_hot, count, tf_idf: a last axis of tokens.
     Example:  output_sequence_length=7: a text gives 7.
-    Limits:   the number of tokens is unknown before the vocabulary is; Keras's symbolic shape of
-              a bag keeps an axis of 1 that the layer squeezes.
+    Limits:   a text a row, or a list of one, unless split is None. The number of tokens is unknown
+              before the vocabulary is; Keras's symbolic shape of a bag keeps an axis of 1 that the
+              layer squeezes.
     Source:   Keras text_vectorization.py.
     """
     words = x
     if layer.config.get("split", "whitespace") is not None:
+        if len(x) > 1 and (len(x) > 2 or x[1] not in (1, None)):
+            layer.shape_error("a text a row, or a list of one text", x)
         # One text a row: its axis of 1 is squeezed before the text is split.
         words = (*(x[:-1] if len(x) > 1 else x), None)
-    if layer.get("output_sequence_length") is not None and len(words) > 1:
+    if layer.get("output_sequence_length") is not None:
         words = (*words[:-1], layer.integer("output_sequence_length"))
     # Before adapt() Keras writes the size of a vocabulary of nothing but the unknown token.
-    tokens = _tokens(layer, 2)
-    return Derivation(output_shape=_encoded(words, _lookup_mode(layer), tokens), macs=0)
+    tokens, mode = _tokens(layer, 2), _lookup_mode(layer)
+    if mode == "one_hot" and words is not x:  # words of a text, which are an axis however many
+        return Derivation(output_shape=(*words, tokens), macs=0)
+    return Derivation(output_shape=_encoded(words, mode, tokens), macs=0)
 
 
 def _lookup_mode(layer: LayerConfig) -> str:
@@ -128,10 +133,12 @@ def _tokens(layer: LayerConfig, fewest: int) -> Extent:
     return size if size >= fewest else None
 
 
-def _encoded(x: Shape, mode: str, depth: Extent) -> Shape:
+def _encoded(x: Shape, mode: str, depth: Extent) -> Shape | None:
     """The shape of indices `x` encoded over `depth`, as `encode_categorical_inputs` computes it."""
     if mode == "int":
         return x
     if mode == "one_hot":
+        if len(x) > 1 and x[-1] is None:
+            return None  # an axis that turns out to be 1 is dropped: the rank itself is unknown
         return (*(x[:-1] if len(x) > 1 and x[-1] == 1 else x), depth)
     return (x[0], *x[2:], depth) if len(x) > 1 else (depth,)

@@ -12,24 +12,24 @@ from kerasaudit.derivation.shape import Shape, broadcast, product
 
 _OPERANDS = (
     *("Add", "Subtract", "Multiply", "Divide", "DivideNoNan", "TrueDivide", "FloorDivide", "Mod"),
-    *("Power", "Maximum", "Minimum", "Arctan2", "Logaddexp"),
+    *("Power", "Maximum", "Minimum", "Arctan2", "Logaddexp", "Isclose"),
     *("Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual"),
-    *("LogicalAnd", "LogicalOr", "LogicalXor", "Where"),
+    *("LogicalAnd", "LogicalOr", "LogicalXor"),
 )
 _FUNCTIONS = (
     *("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Silu", "HardSilu"),
     *("Sigmoid", "HardSigmoid", "LogSigmoid", "Tanh", "HardTanh", "TanhShrink", "SoftShrink"),
     *("HardShrink", "Softplus", "Softsign", "Squareplus", "Threshold"),
     *("Absolute", "Negative", "Sign", "Reciprocal", "Square", "Sqrt", "Rsqrt", "Clip"),
-    *("Exp", "Expm1", "Log", "Log10", "Log1p", "Log2", "Erf", "Erfinv"),
+    *("Exp", "Exp2", "Expm1", "Log", "Log10", "Log1p", "Log2", "Erf", "Erfinv"),
     *("Sin", "Cos", "Tan", "Sinh", "Cosh", "Arcsin", "Arccos", "Arctan", "Arcsinh", "Arccosh"),
     *("Arctanh", "Ceil", "Floor", "Round", "Trunc", "LogicalNot", "Isfinite", "Isinf", "Isnan"),
     *("Cast", "StopGradient", "OnesLike", "ZerosLike", "Copy", "NanToNum"),
 )
-_ALONG_AN_AXIS = ("Softmax", "LogSoftmax", "Sparsemax", "Normalize", "Flip", "Roll", "Sort")
+_ALONG_AN_AXIS = ("Softmax", "LogSoftmax", "Sparsemax", "Normalize", "Flip", "Roll")
 _REDUCTIONS = (
     *("Sum", "Mean", "Max", "Min", "Prod", "Var", "Std", "Any", "All", "Amax", "Amin"),
-    *("Logsumexp", "Argmax", "Argmin", "CountNonzero", "Median"),
+    *("Logsumexp", "Argmax", "Argmin", "CountNonzero", "Median", "Norm"),
 )
 
 
@@ -51,6 +51,17 @@ def elementwise_operation(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivatio
     return Derivation(output_shape=output_shape, macs=0, window=POINTWISE)
 
 
+@rule("keras.ops.Where", several_inputs=True)
+def where(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
+    """Takes each value from one operand or the other, as a condition says; all three broadcast.
+
+    Output:   unknown where the condition stands alone: as many places as fulfil it.
+    MACs:     0: element-wise work.
+    Source:   Keras ops/numpy.py.
+    """
+    return elementwise_operation(layer, x) if len(x) == 3 else Derivation(macs=0)
+
+
 @rule(*_named(_FUNCTIONS))
 def elementwise_function(layer: LayerConfig, x: Shape) -> Derivation:
     """An element-wise function of one operand.
@@ -63,7 +74,7 @@ def elementwise_function(layer: LayerConfig, x: Shape) -> Derivation:
 
 @rule(*_named(_ALONG_AN_AXIS))
 def function_along_an_axis(layer: LayerConfig, x: Shape) -> Derivation:
-    """A function of the values along an axis that keeps the shape: softmax, a flip, a sort.
+    """A function of the values along an axis that keeps the shape: softmax, a flip.
 
     MACs:     0: no contraction with weights.
     Limits:   the axis must be one of the operand's.
@@ -74,9 +85,9 @@ def function_along_an_axis(layer: LayerConfig, x: Shape) -> Derivation:
     return Derivation(output_shape=x, macs=0)
 
 
-@rule("keras.ops.Cumsum", "keras.ops.Cumprod")
+@rule(*_named(("Cumsum", "Cumprod", "Sort", "Argsort")))
 def accumulation(layer: LayerConfig, x: Shape) -> Derivation:
-    """The sums or products so far along an axis; without one, along all values in a row.
+    """The sums or products so far, or the order, along an axis; without one, of all in a row.
 
     MACs:     0: sums without products.
     Source:   Keras ops/numpy.py.
@@ -89,14 +100,28 @@ def accumulation(layer: LayerConfig, x: Shape) -> Derivation:
 
 @rule(*_named(_REDUCTIONS))
 def reduction(layer: LayerConfig, x: Shape) -> Derivation:
-    """One value for all values along `axis`: their sum, mean, largest, the largest one's index.
+    """One value for all along `axis`: their sum, mean, norm, the largest, the largest one's index.
 
     Output:   without the axes, or with 1 in their place (keepdims); no axis named: all of them.
     Example:  the mean of 7×7×64 over axes 1 and 2 gives 64.
     MACs:     0: as pooling, no contraction with weights.
     Source:   Keras ops/numpy.py, ops/operation_utils.py (reduce_shape).
     """
-    axes = range(len(x)) if layer.get("axis") is None else layer.axes("axis", -1, x)
+    return Derivation(output_shape=_reduced(layer, "axis", x), macs=0)
+
+
+@rule("keras.ops.Moments")
+def moments(layer: LayerConfig, x: Shape) -> Derivation:
+    """Mean and variance along axes: two outputs.
+
+    MACs:     0: no contraction with weights.
+    Source:   Keras ops/nn.py.
+    """
+    shape = _reduced(layer, "axes", x)
+    return Derivation(output_shape=(shape, shape), macs=0)
+
+
+def _reduced(layer: LayerConfig, key: str, x: Shape) -> Shape:
+    axes = layer.axes(key, tuple(range(len(x))), x)
     keep = layer.boolean("keepdims", False)
-    kept = [1 if i in axes else extent for i, extent in enumerate(x) if keep or i not in axes]
-    return Derivation(output_shape=tuple(kept), macs=0)
+    return tuple(1 if i in axes else extent for i, extent in enumerate(x) if keep or i not in axes)

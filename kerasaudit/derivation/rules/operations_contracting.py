@@ -78,7 +78,8 @@ def einsum(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
 
     Example:  "bqhd,bkhd->bhqk" of (None, 10, 8, 64) twice: (None, 8, 10, 10), at 8·10·10·64 MACs.
     MACs:     the product of the extents of all labels but the batch's, which is the result's first;
-              none of them with a weight. 0 for one operand: nothing is multiplied.
+              none of them with a weight. 0 for one operand, for nothing is multiplied, and where
+              every label is in the result, for nothing is added up: element-wise work.
     Limits:   three operands are multiplied at once, which a backend may do in pairs for less.
     Source:   Keras ops/numpy.py; NumPy's einsum.
     """
@@ -94,9 +95,27 @@ def einsum(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
         layer.fail(f"subscripts must have each label of the result on the left, received {result}")
     inner = tuple(extent for label, extent in extents.items() if label not in result)
     output_shape = tuple(extents[label] for label in result)
-    if len(x) == 1:
+    if len(x) == 1 or not inner:
         return Derivation(output_shape=output_shape, macs=0)
     return _contraction(output_shape, inner)
+
+
+@rule("keras.ops.DotProductAttention", several_inputs=True)
+def dot_product_attention(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
+    """Scaled dot-product attention on (batch, steps, heads, width), with no weights.
+
+    Output:   the query's shape.
+    Example:  2 heads of width 3, 4 query and 5 key steps: 2·2·4·5·3 = 240 MACs.
+    MACs:     2 · heads · query steps · key steps · width: queries by keys, then scores by values.
+    Source:   Vaswani et al. 2017; Keras ops/nn.py.
+    """
+    if len(x) < 3 or any(len(shape) != 4 for shape in x[:3]):
+        layer.shape_error("query, key and value of rank 4", list(x))
+    query, key, _ = x[:3]
+    macs = product((2, query[2], query[1], key[1], query[3]))
+    # The scores that weigh the values are made here: the half of the products.
+    inner = None if macs is None else macs // 2
+    return Derivation(output_shape=query, macs=macs, activation_macs=macs, inner_macs=inner)
 
 
 def _subscripts(layer: LayerConfig, x: tuple[Shape, ...]) -> tuple[list[list[str]], list[str]]:

@@ -246,7 +246,9 @@ def pad(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
     Source:   Keras ops/numpy.py.
     """
     widths = layer.get("pad_width")
-    pairs = list(widths) if isinstance(widths, (list, tuple)) else []
+    pairs = list(widths) if isinstance(widths, (list, tuple)) else [(widths, widths)]
+    if len(pairs) == 2 and not isinstance(pairs[0], (list, tuple)):
+        pairs = [pairs]  # before and after, the same for every axis
     if len(pairs) == 1:
         pairs *= len(x[0])
     if len(pairs) != len(x[0]) or not all(map(_is_pair, pairs)):
@@ -298,7 +300,8 @@ def get_item(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
               derived. A slice of an unknown extent is unknown, where Keras keeps it whole.
     Source:   Keras ops/numpy.py.
     """
-    key = _key(layer)
+    key = _argument(layer, 1, "key")
+    key = list(key) if isinstance(key, (list, tuple)) else [key]
     whole = {"class_name": "__ellipsis__"}
     if not any(_marker(part) == "__ellipsis__" for part in key):
         key = [*key, whole]
@@ -320,18 +323,67 @@ def get_item(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
     return Derivation(output_shape=tuple(extents), macs=0)
 
 
-def _key(layer: LayerConfig) -> Sequence[Any]:
+@rule("keras.ops.Take", several_inputs=True)
+def take(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
+    """The values at `indices` along an axis, or of all in a row: a look-up.
+
+    Output:   the axes of the indices in the place of the axis.
+    Example:  a table of 10×3 at (None, 4) indices along axis 0 gives (None, 4, 3).
+    Source:   Keras ops/numpy.py.
+    """
+    if len(x) != 2:
+        layer.shape_error("a tensor and indices", list(x))
+    table, indices = x
+    if layer.get("axis") is None:
+        return Derivation(output_shape=indices, macs=0)
+    axis = layer.axis("axis", 0, table)
+    return Derivation(output_shape=(*table[:axis], *indices, *table[axis + 1 :]), macs=0)
+
+
+@rule("keras.ops.Slice", several_inputs=True)
+def slice_operation(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
+    """A block of `shape` from where start_indices say; -1 is all that follows.
+
+    Limits:   what -1 stands for is known where the start is a number in the config.
+    Source:   Keras ops/core.py.
+    """
+    shape = layer.integers("shape", len(x[0]), minimum=-1)
+    starts = _argument(layer, 1, "start_indices") if -1 in shape else ()
+    known = list(starts) if isinstance(starts, (list, tuple)) else []
+    known += [None] * (len(shape) - len(known))
+    extents = list[Extent]()
+    for extent, wanted, start in zip(x[0], shape, known, strict=False):
+        counted = extent is not None and type(start) is int and start >= 0
+        rest = max(extent - start, 0) if counted else None
+        extents.append(rest if wanted == -1 else wanted)
+    return Derivation(output_shape=tuple(extents), macs=0)
+
+
+@rule("keras.ops.Resize")
+def resize(layer: LayerConfig, x: Shape) -> Derivation:
+    """Images at another height and width, by interpolation.
+
+    Example:  size (4, 5) on 8×8×3 gives 4×5×3.
+    Source:   Keras ops/image.py.
+    """
+    if len(x) not in (3, 4):
+        layer.shape_error("an image or a batch of images (rank 3 or 4)", x)
+    size = layer.integers("size", 2)
+    channels = () if layer.channels_first() else x[-1:]
+    return Derivation(output_shape=(*x[: -2 - len(channels)], *size, *channels), macs=0)
+
+
+def _argument(layer: LayerConfig, position: int, name: str) -> Any:
+    """What the one call of an operation was given besides its tensor."""
     nodes = layer.serialised.get("inbound_nodes")
     if not isinstance(nodes, (list, tuple)) or len(nodes) != 1 or not isinstance(nodes[0], Mapping):
-        layer.unsupported("its key is told by one call of it, no more and no less")
+        layer.unsupported(f"its {name} is told by one call of it, no more and no less")
     arguments, named = nodes[0].get("args"), nodes[0].get("kwargs")
-    if isinstance(arguments, (list, tuple)) and len(arguments) > 1:
-        key = arguments[1]
-    elif isinstance(named, Mapping) and "key" in named:
-        key = named["key"]
-    else:
-        layer.fail("its call must have a tensor and a key")
-    return list(key) if isinstance(key, (list, tuple)) else [key]
+    if isinstance(arguments, (list, tuple)) and len(arguments) > position:
+        return arguments[position]
+    if isinstance(named, Mapping) and name in named:
+        return named[name]
+    layer.fail(f"its call must have a tensor and its {name}")
 
 
 def _marker(part: Any) -> Any:

@@ -19,11 +19,13 @@ def rescaling(layer: LayerConfig, x: Shape) -> Derivation:
     return Derivation(output_shape=x, macs=0, window=POINTWISE)
 
 
-@rule("Resizing", "CenterCrop")
-def resizing(layer: LayerConfig, x: Shape) -> Derivation:
+@rule("Resizing", "CenterCrop", several_inputs=True)
+def resizing(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
     """Gives images a height and width by interpolating or cutting. No weights: nothing is learnt.
 
     Output:   height × width, whatever the input's: CenterCrop enlarges a smaller image first.
+              Unknown where labels or boxes come with the images: which of the inputs the images
+              are is said by names that a rule is not given.
     Example:  height=5, width=12 on 8×9×3 gives 5×12×3.
     MACs:     0: interpolation is no contraction with weights.
     Limits:   an image or a batch of images, rank 3 or 4.
@@ -32,19 +34,21 @@ def resizing(layer: LayerConfig, x: Shape) -> Derivation:
     return Derivation(output_shape=resized(layer, x), macs=0)
 
 
-def resized(layer: LayerConfig, x: Shape) -> Shape:
+def resized(layer: LayerConfig, x: tuple[Shape, ...]) -> Shape | None:
     """The shape of an image, or of a batch of images, at the layer's `height` and `width`."""
-    if len(x) not in (3, 4):
-        layer.shape_error("an image or a batch of images (rank 3 or 4)", x)
     size = (layer.integer("height"), layer.integer("width"))
+    if len(x) > 1:
+        return None
+    (image,) = x
+    if len(image) not in (3, 4):
+        layer.shape_error("an image or a batch of images (rank 3 or 4)", image)
     if layer.channels_first():
-        return (*x[:-2], *size)
-    return (*x[:-3], *size, x[-1])
+        return (*image[:-2], *size)
+    return (*image[:-3], *size, image[-1])
 
 
 @rule(
     *("AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization"),
-    "Solarization",
     several_inputs=True,
 )
 def pixel_values(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
@@ -52,8 +56,7 @@ def pixel_values(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
 
     Output:   as the input; of images with labels or boxes, each as it came.
     MACs:     0: element-wise work.
-    Source:   Keras image_preprocessing/auto_contrast.py, clahe.py, equalization.py,
-              solarization.py.
+    Source:   Keras image_preprocessing/auto_contrast.py, clahe.py, equalization.py.
     """
     return Derivation(output_shape=x[0] if len(x) == 1 else x, macs=0)
 

@@ -66,8 +66,26 @@ def input_shapes(model: Any) -> Any:
     return keras.tree.map_shape_structure(lambda shape: (None, *shape[1:]), recorded)
 
 
-def call_on_symbols(model: Any, shapes: Any) -> Any:
-    """Call a model on symbols of these shapes; a dict that names its arguments is passed so."""
+def call_on_symbols(model: Any, shapes: Any, attempt: Callable[[], object] = lambda: None) -> Any:
+    """Call a model on symbols of these shapes; a dict that names its arguments is passed so.
+
+    It is called in the backend's own symbolic stage: code that takes the value of a weight which
+    has none yet (`self.scale * 2`) would have it drawn otherwise, however large it is. `attempt` is
+    called first, each time: Torch tries a second time if the first fails.
+    """
+    from keras.src import backend
+
+    outputs: list[Any] = []
+
+    def call() -> None:
+        attempt()
+        outputs.append(_called(model, shapes))
+
+    backend.compute_output_spec(call)
+    return outputs[-1]
+
+
+def _called(model: Any, shapes: Any) -> Any:
     import keras
 
     structure = _tuples(shapes)
@@ -165,7 +183,7 @@ class _Witness:
         running = _Running("", model, True)
         self.running.append(running)
         try:
-            outputs = call_on_symbols(model, shapes)
+            outputs = call_on_symbols(model, shapes, self.calls.clear)
         finally:
             self.running.pop()
         self._enter(0, running, (), {}, outputs)

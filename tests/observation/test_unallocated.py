@@ -19,7 +19,9 @@ from keras.src.backend.common import global_state
 def vgg16():
     return keras.applications.VGG16(weights=None)
 
-keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])  # what Keras itself allocates once
+# What Keras and its backend import and allocate once.
+ka.audit(lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
 pending = global_state.get_global_attribute("uninitialized_variables")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 audit = ka.audit(vgg16)
@@ -39,6 +41,52 @@ def test_vgg16_is_audited_without_its_half_gigabyte():
     # Simonyan & Zisserman 2015, table 2, configuration D: 138 million, each of 4 bytes.
     assert made[:2] == ["ok", "138357544"]
     assert max(map(int, made[2:])) * 1024 < 138_357_544 * 4 / 4
+
+
+SCALED = """
+import resource
+import keras
+import kerasaudit as ka
+
+class Scaled(keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(3)
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(30_000, 20_000), name="scale")
+        self.dense.build((None, 20_000))
+
+    def call(self, x):
+        return self.dense(keras.ops.matmul(x, self.scale * 2.0))
+
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.scaled = Scaled()
+
+    def call(self, x):
+        return self.scaled(x)
+
+def built():
+    model = Net()
+    model(keras.Input((30_000,)))
+    return model
+
+ka.audit(lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+counts = [ka.audit(built).totals.observed, ka.audit(Net(), (None, 30_000)).totals.observed]
+print(*counts, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_code_that_takes_the_value_of_a_weight_draws_none():
+    pytest.importorskip("resource")
+    *counts, grown = subprocess.run(
+        [sys.executable, "-c", SCALED], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert list(map(int, counts)) == [30_000 * 20_000 + 20_000 * 3 + 3] * 2
+    assert int(grown) * 1024 < 30_000 * 20_000 * 4 / 4
 
 
 def test_a_builder_gets_weights_where_it_is_built_for_training(keras):

@@ -121,7 +121,6 @@ def test_what_only_we_refuse(class_name, values, shape):
 
 # Keras refuses these; they enter no figure of ours, so we do not look at them.
 NOT_READ = [
-    ("Dropout", {"rate": 7}, VECTOR),
     ("LeakyReLU", {"negative_slope": -1}, VECTOR),
     ("Dense", {"units": 3, "activation": "no such"}, VECTOR),
     ("Dense", {"units": 3, "kernel_initializer": "no such"}, VECTOR),
@@ -228,3 +227,8 @@ def test_keys(module, registered, keys):
     serialised = {"class_name": "Dense", "config": {}}
     serialised |= {"module": module, "registered_name": registered}
     assert LayerConfig(serialised).keys == keys
+
+
+def test_a_rate_decides_whether_a_layer_keeps_a_generator_so_it_is_read():
+    with pytest.raises(ConfigError, match="rate must be a number between 0 and 1, received 7"):
+        derive(config("Dropout", rate=7), VECTOR)

@@ -43,11 +43,11 @@ def resnet():
     """ResNet-50 on 224×224: 25.6 million weights, 107,000 kernels."""
     from models.resnet import resnet50
 
-    return resnet50(), (224, 224, 3), 32, 2
+    return resnet50(), (224, 224, 3), 8, 3
 
 
 # What is trained, the most that recording may cost, pairs of epochs, and steps a turn.
-MEASURED = ((tiny, 1.05, 15, 5), (medium, 1.03, 15, 2), (resnet, 1.01, 4, 1))
+MEASURED = ((tiny, 1.05, 15, 5), (medium, 1.03, 15, 2), (resnet, 1.01, 10, 1))
 
 
 def data_of(shape, batch, steps, classes):

@@ -10,9 +10,10 @@ Source: Keras random/seed_generator.py; `random_seed_dtype` in backend/*/core.py
 
 from __future__ import annotations
 
+from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.derivation.weight import Axis, Weight
 
-__all__ = ["SEED_DTYPES", "seed_state"]
+__all__ = ["SEED_DTYPES", "drawing_state", "seed_state"]
 
 SEED_DTYPES = {
     "tensorflow": "int64",
@@ -34,3 +35,16 @@ def seed_state(generator: str = "seed_generator") -> Weight:
     """
     axis = Axis("2", 2, ("seed", "counter"))
     return Weight(f"{generator}/seed_generator_state", axis, trainable=False, dtype="seed")
+
+
+def drawing_state(layer: LayerConfig, key: str) -> tuple[Weight, ...]:
+    """The generator of a layer that draws at a rate, and makes none where the rate is 0.
+
+    >>> layer = LayerConfig({"class_name": "Attention", "config": {"dropout": 0.1}})
+    >>> len(drawing_state(layer, "dropout")), drawing_state(layer, "seed")
+    (1, ())
+    """
+    rate = layer.get(key, 0)
+    if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+        layer.fail(f"{key} must be a number between 0 and 1, received {rate!r:.80}")
+    return (seed_state(),) if rate > 0 else ()

@@ -50,7 +50,49 @@ def keeps_and_returns_states(arguments, shapes):
     return held.get("stateful") and held.get("return_state")
 
 
+def has_axes_that_the_equation_has_not(arguments, shape):
+    taken = arguments["equation"].split(",")[0]
+    return "..." not in taken and len(shape) > len(taken)
+
+
+def has_no_two_sequences_of_one_rank(arguments, shapes):
+    ranks = [len(shape) for shape in shapes.values()]
+    return min(ranks) < 3 or len(set(ranks)) > 1
+
+
+def has_axes_between_batch_and_sequence(arguments, shapes):
+    return any(len(shape) > 3 for shape in shapes.values())
+
+
+def drops_no_share(arguments, shapes):
+    return not 0 <= arguments.get("dropout", 0) <= 1
+
+
 EXCEPTIONS = (
+    Exemption(
+        "kerasaudit",
+        ("EinsumDense",),
+        has_axes_that_the_equation_has_not,
+        "Keras reads axes beyond the equation's as if it ended in '...'; run, the einsum fails",
+    ),
+    Exemption(
+        "kerasaudit",
+        ("MultiHeadAttention",),
+        has_no_two_sequences_of_one_rank,
+        "Keras takes any ranks symbolically; run, the softmax or the score product fails",
+    ),
+    Exemption(
+        "kerasaudit",
+        ("GroupQueryAttention",),
+        has_axes_between_batch_and_sequence,
+        "Keras takes any rank symbolically; its equations are of rank 3, so that it fails when run",
+    ),
+    Exemption(
+        "kerasaudit",
+        ("Attention", "AdditiveAttention"),
+        drops_no_share,
+        "these two keep any number as their dropout, which is a share; above 1 training fails",
+    ),
     Exemption(
         "keras",
         ("Bidirectional",),

@@ -7,12 +7,14 @@ import math
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kerasaudit.derivation.architecture import derive_architecture
 from kerasaudit.derivation.rule import derive
+from kerasaudit.errors import KerasAuditError
 from tests.derivation import live
+from tests.derivation.strategies import attention
 
 
 def products(equation, *shapes):
@@ -113,6 +115,68 @@ def test_a_reversed_embedding_multiplies_and_a_look_up_does_not():
     assert architecture.output_shapes == ((None, 4, 59),)
     weights = sum(w.count for one in architecture.layers for w in one.weights)
     assert weights == model.count_params() == 59 * 8
+
+
+@live.examples(60)
+@given(attention.einsums())
+def test_every_product_of_ones_in_an_einsum_is_one_multiply_accumulate(pair):
+    """Whatever the equation: its output on ones adds up the products that it is made of."""
+    arguments, shape = pair
+    config = layer("EinsumDense", **{k: arguments[k] for k in ("equation", "output_shape")})
+    try:
+        derivation = derive(config, (None, *shape[1:]))
+    except KerasAuditError:
+        assume(False)  # what is refused is tested in test_properties.py
+    kernel = np.ones(derivation.weights[0].shape)
+    made = np.einsum(arguments["equation"], np.ones((1, *shape[1:])), kernel)
+    assert derivation.macs == made.sum()
+    assert derivation.output_shape[1:] == made.shape[1:]
+
+
+@pytest.mark.parametrize(
+    ("attend", "query", "value"),
+    [
+        (keras.layers.MultiHeadAttention(2, 3), (4, 6), (9, 8)),
+        (keras.layers.MultiHeadAttention(2, 3, attention_axes=1), (4, 5, 6), (7, 5, 6)),
+        (keras.layers.MultiHeadAttention(2, 3, attention_axes=(2, 1)), (4, 5, 6), (7, 8, 6)),
+        (keras.layers.GroupQueryAttention(3, 4, 2), (4, 6), (9, 6)),
+        (keras.layers.Attention(), (4, 6), (9, 6)),
+        (keras.layers.AdditiveAttention(), (3, 4, 6), (3, 9, 6)),
+    ],
+)
+def test_scores_have_the_shape_that_keras_computes(attend, query, value):
+    """Not the one that MultiHeadAttention says beforehand: T_q·T_q, whatever the values' length."""
+    x, y = keras.Input(query, name="x"), keras.Input(value, name="y")
+    listed = isinstance(attend, keras.layers.Attention)
+    called = attend([x, y], return_attention_scores=True) if listed else None
+    called = called or attend(x, y, return_attention_scores=True)
+    model = keras.Model([x, y], list(called))
+    computed = model([np.ones((1, *query), "float32"), np.ones((1, *value), "float32")])
+    architecture = derive_architecture(live.as_json(keras.saving.serialize_keras_object(model)))
+    derived = [shape[1:] for shape in architecture.output_shapes]
+    assert derived == [tuple(one.shape)[1:] for one in computed]
+
+
+@pytest.mark.parametrize(("rate", "count"), [(0.0, 0), (0.1, 1)])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}),
+        ("GroupQueryAttention", {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}),
+        ("Attention", {}),
+        ("AdditiveAttention", {}),
+    ],
+)
+def test_what_drops_holds_a_generator_that_keras_does_not_count(name, arguments, rate, count):
+    shapes = [(None, 4, 6), (None, 5, 6)]
+    if arguments:
+        shapes = {"query": (None, 4, 6), "value": (None, 5, 6)}
+    case = live.Case(name, {**arguments, "dropout": rate}, shapes)
+    held = live.construct(case)
+    live._call(held, case.shapes)
+    derivation = derive(keras.saving.serialize_keras_object(held), case.shapes)
+    assert len(derivation.state) == count
+    live.compare_state(derivation, held, case)
 
 
 def test_several_axes_behind_an_ellipsis_keep_their_order_as_they_do_in_keras():

@@ -28,7 +28,7 @@ from kerasaudit.zoo import Claim
 # size is none: with its stride kept it may change no shape, and so no figure at all.)
 _SHAPING = (
     *("filters", "kernel_size", "strides", "depth_multiplier", "groups"),
-    *("projection_dim", "units", "input_dim", "output_dim"),
+    *("projection_dim", "units", "input_dim", "output_dim", "num_heads", "key_dim"),
 )
 # Where a config holds the config of another layer.
 _HELD = ("layer", "backward_layer")

@@ -3,15 +3,19 @@
 MACs: the projections, and the two products of attention itself, queries with keys and scores with
 values. No weight takes part in those two (`activation_macs`), and a causal or sliding mask leaves
 them as many: Keras computes every score and then masks it.
+
+With dropout above 0 each layer holds the state of a random generator, which is no weight.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.derivation.rule import Derivation, derive_part, rule
+from kerasaudit.derivation.seed import drawing_state
 from kerasaudit.derivation.shape import Extent, Shape, product, total
 from kerasaudit.derivation.weight import Axis, Weight
 
@@ -38,7 +42,7 @@ def multi_head_attention(layer: LayerConfig, x: tuple[Shape | None, ...]) -> Der
     """
     query, value, key = _inputs(layer, x)
     heads, width = layer.integer("num_heads"), layer.integer("key_dim")
-    value_width = layer.integer("value_dim", width) if layer.get("value_dim") else width
+    value_width = width if layer.get("value_dim") is None else layer.integer("value_dim")
     axes = _attention_axes(layer, query, value)
     made = layer.get("output_shape") or query[-1:]
     made = tuple(made) if isinstance(made, (list, tuple)) else (made,)
@@ -54,6 +58,7 @@ def multi_head_attention(layer: LayerConfig, x: tuple[Shape | None, ...]) -> Der
         output_shape=_outputs(layer, (*query[:-1], *made), query, value, axes, heads),
         macs=total([*(part.macs for part in parts.values()), scores]),
         activation_macs=scores,
+        state=drawing_state(layer, "dropout"),
         inner_macs=parts["attention_output"].macs,
     )
 
@@ -93,6 +98,7 @@ def grouped_query_attention(layer: LayerConfig, x: tuple[Shape | None, ...]) -> 
         output_shape=_outputs(layer, query, query, value, (1,), heads),
         macs=total([*(part.macs for part in parts.values()), scores]),
         activation_macs=scores,
+        state=drawing_state(layer, "dropout"),
         inner_macs=parts["attention_output"].macs,
     )
 
@@ -138,7 +144,7 @@ def additive_attention(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
     weighted = product((*query[1:-1], value[-2], query[-1]))
     both = derivation.macs
     mixed = None if both is None or weighted is None else both - weighted
-    return Derivation(derivation.weights, derivation.output_shape, both, None, mixed)
+    return replace(derivation, activation_macs=mixed)
 
 
 # -- projections ------------------------------------------------------------------------------
@@ -266,4 +272,10 @@ def _plain(
     if layer.call.get("return_attention_scores"):
         output = ((*query[:-1], value[-1]), (*query[:-1], value[-2]))
     macs = total((mixed, scored))
-    return Derivation(weights=weights, output_shape=output, macs=macs, activation_macs=macs)
+    return Derivation(
+        weights=weights,
+        output_shape=output,
+        macs=macs,
+        activation_macs=macs,
+        state=drawing_state(layer, "dropout"),
+    )

@@ -80,9 +80,9 @@ def _equation(layer: LayerConfig, x: Shape) -> _Equation:
             continue
         taken, kernel, made = match.groups()
         elided = len(x) - len(taken)
-        if elided < (1 if pattern is _LEFT else 0) or (pattern is _PLAIN and elided):
+        if elided < 0 or (pattern is _PLAIN and elided):
             layer.shape_error(f"an input with the axes of {text!r}", x)
-        left = pattern is _LEFT
+        left = pattern is _LEFT and elided > 0  # "..." may stand for nothing
         return _Equation(taken, kernel, made, x[:elided] if left else x[len(taken) :], left)
     layer.fail(
         "equation must have the form 'ab,bc->ac', '...b,bc->...c' or 'ab...,bc->ac...', "

@@ -123,14 +123,11 @@ def spectral_normalization(layer: LayerConfig, x: Shape) -> Derivation:
     Axes:     (1, K), not trainable: it is found by power iteration.
     Example:  around Conv2D(64, 3) on 32 channels: 3·3·32·64 + 64 + 64 = 18,560.
     MACs:     the inner layer's; the power iteration runs in training alone and is not counted.
-    Limits:   the inner layer has a kernel or embeddings.
+    Limits:   the inner layer has a kernel or embeddings of its own (an LSTM has not: its cell has).
     Source:   Miyato et al. 2018; Keras spectral_normalization.py.
     """
     inner = derive_part(layer, layer.part("layer"), x)
-    ends = ("/kernel", "/embeddings")
-    kernel = next((weight for weight in inner.weights if weight.name.endswith(ends)), None)
-    if kernel is None:
-        layer.fail(f"layer must have a kernel or embeddings, received {layer.part('layer')!r:.80}")
+    kernel = _normalized_kernel(layer, inner.weights)
     vector = Weight(
         "vector_u",
         Axis("1", 1),
@@ -142,6 +139,17 @@ def spectral_normalization(layer: LayerConfig, x: Shape) -> Derivation:
     # Keras lists the kernel among the wrapper's own.
     others = [weight for weight in inner.weights if weight is not kernel]
     return replace(inner, weights=(kernel, vector, *others))
+
+
+def _normalized_kernel(layer: LayerConfig, weights: Sequence[Weight]) -> Weight:
+    """The kernel or embeddings that the inner layer has itself, not in a layer that it holds."""
+    part = LayerConfig(layer.part("layer"))
+    if part.class_name == "SpectralNormalization":
+        return weights[0]  # that which it normalises already
+    for weight in weights:
+        if weight.name.count("/") == 1 and weight.name.endswith(("/kernel", "/embeddings")):
+            return weight
+    layer.fail(f"layer must have a kernel or embeddings of its own, received {part}")
 
 
 @rule("UnitNormalization")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.derivation.rule import POINTWISE, Derivation, rule
-from kerasaudit.derivation.seed import seed_state
+from kerasaudit.derivation.seed import drawing_state
 from kerasaudit.derivation.shape import Shape
-from kerasaudit.derivation.weight import Weight
 
 _SPATIAL = {"SpatialDropout1D": 1, "SpatialDropout2D": 2, "SpatialDropout3D": 3}
 
@@ -21,7 +20,7 @@ def regularization(layer: LayerConfig, x: Shape) -> Derivation:
     Source:   Srivastava et al. 2014; Keras layers/regularization/.
     """
     key = "stddev" if layer.class_name == "GaussianNoise" else "rate"
-    return Derivation(output_shape=x, macs=0, window=POINTWISE, state=_generator(layer, key))
+    return Derivation(output_shape=x, macs=0, window=POINTWISE, state=drawing_state(layer, key))
 
 
 @rule("StochasticDepth", "ActivityRegularization")
@@ -45,12 +44,4 @@ def spatial_dropout(layer: LayerConfig, x: Shape) -> Derivation:
     Source:   Tompson et al. 2015; Keras spatial_dropout.py.
     """
     layer.expect_rank(x, _SPATIAL[layer.class_name] + 2)
-    return Derivation(output_shape=x, macs=0, window=POINTWISE, state=_generator(layer, "rate"))
-
-
-def _generator(layer: LayerConfig, key: str) -> tuple[Weight, ...]:
-    """The state of the random generator that a layer holds where it has anything to draw."""
-    rate = layer.get(key, 0)
-    if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-        layer.fail(f"{key} must be a number between 0 and 1, received {rate!r:.80}")
-    return (seed_state(),) if rate > 0 else ()
+    return Derivation(output_shape=x, macs=0, window=POINTWISE, state=drawing_state(layer, "rate"))

@@ -34,14 +34,18 @@ def einsums(draw):
     shape = [extents[letter] for letter in taken]
     batch = draw(BATCH)
     around = [draw(INTEGERS)] if form != "plain" and draw(st.booleans()) else []
-    if form == "left":
+    if form == "plain":
+        around = draw(rarely(st.just([2]), st.just([])))  # an axis that the equation has not
+    if form == "left" and not draw(st.integers(0, 3)):  # "..." stands for nothing
+        shape, form = [batch, *shape], "...a{},{}->...a{}"
+    elif form == "left":
         shape = [batch, *around, *shape]
         form = "...{},{}->...{}"
     elif form == "right":
         shape = [batch, *shape, *(around or [3])]
         form = "a{}...,{}->a{}..."
     else:
-        shape, form = [batch, *shape], "a{},{}->a{}"
+        shape, form = [batch, *shape, *around], "a{},{}->a{}"
     equation = form.format(*map("".join, (taken, kernel, made)))
     made_arguments = draw(arguments({"equation": st.just(equation)}))
     made_arguments["output_shape"] = tuple(output)
@@ -51,22 +55,41 @@ def einsums(draw):
     return made_arguments, tuple(shape)
 
 
+# What every attention with heads takes, and refuses now and then.
+HEADED = {
+    "use_bias": st.booleans(),
+    "use_gate": st.booleans(),
+    "dropout": rarely(st.sampled_from([-0.1, 1.5]), st.sampled_from([0.0, 0.1, 1])),
+    "sliding_window": INTEGERS | st.none(),
+}
+
+
 @st.composite
 def several_heads(draw):
     made = draw(
         arguments(
             {"num_heads": INTEGERS, "key_dim": INTEGERS},
             {
-                "value_dim": INTEGERS,
-                "use_bias": st.booleans(),
-                "use_gate": st.booleans(),
-                "dropout": st.sampled_from([0.0, 0.1]),
-                "output_shape": INTEGERS | st.tuples(INTEGERS) | st.none(),
+                "value_dim": rarely(st.just(0), INTEGERS | st.none()),
+                "output_shape": INTEGERS
+                | st.tuples(INTEGERS)
+                | st.tuples(INTEGERS, INTEGERS)
+                | st.none(),
+                **HEADED,
             },
         )
     )
-    between = draw(st.lists(INTEGERS, min_size=0, max_size=1))
-    return made, draw(queries_and_values(between))
+    between = draw(st.lists(INTEGERS, min_size=0, max_size=2))
+    if draw(st.booleans()):
+        places = range(1, len(between) + 2)
+        # Counted from either end: -1 would be the features, so -2 is the last of these axes.
+        axes = st.sampled_from([*places, *(place - len(between) - 3 for place in places)])
+        made["attention_axes"] = draw(axes | st.lists(axes, max_size=1))
+    shapes = draw(queries_and_values(between))
+    if not draw(st.integers(0, 14)):  # an axis less or more than the others have
+        query = shapes["query"]
+        shapes["query"] = draw(st.sampled_from([query[1:], (*query, 2)]))
+    return made, shapes
 
 
 @st.composite
@@ -88,16 +111,18 @@ def grouped_queries(draw):
     made = draw(
         arguments(
             {"head_dim": INTEGERS, "num_key_value_heads": st.just(shared)},
-            {"use_bias": st.booleans(), "use_gate": st.booleans()},
+            HEADED,
         )
     )
     made["num_query_heads"] = shared * draw(INTEGERS) + draw(rarely(st.just(1), st.just(0)))
-    return made, draw(queries_and_values(equal_features=bool(draw(st.integers(0, 9)))))
+    between = draw(rarely(st.just([2]), st.just([])))
+    return made, draw(queries_and_values(between, bool(draw(st.integers(0, 9)))))
 
 
 @st.composite
 def plain_attention(draw, optional):
-    made = draw(arguments({}, {"use_scale": st.booleans(), **optional}))
+    rates = {"dropout": rarely(st.sampled_from([-0.1, 1.5]), st.sampled_from([0.0, 0.1]))}
+    made = draw(arguments({}, {"use_scale": st.booleans(), **rates, **optional}))
     width = draw(INTEGERS)
     batch, lengths = draw(BATCH), draw(st.tuples(INTEGERS, rarely(st.none(), INTEGERS)))
     shapes = [(batch, lengths[0], width), (batch, lengths[1], width)]
@@ -116,7 +141,12 @@ def spectral(draw):
                 ("Conv2D", {"filters": width, "kernel_size": 2}, (None, 5, 5, 2)),
                 ("Embedding", {"input_dim": 7, "output_dim": width}, (None, 4)),
                 ("Conv1D", {"filters": 4, "kernel_size": 3, "groups": 2}, (2, 6, 4)),
+                ("EinsumDense", {"equation": "ab,bc->ac", "output_shape": width}, (None, 3)),
+                ("SpectralNormalization", {"layer": dense(width)}, (None, 3)),
+                # These have no kernel of their own.
                 ("Flatten", {}, (None, 4)),
+                ("LSTM", {"units": width}, (None, 3, 2)),
+                ("TimeDistributed", {"layer": dense(width)}, (None, 3, 2)),
             ]
         )
     )
@@ -124,6 +154,11 @@ def spectral(draw):
     config = {"name": "inner", **config}
     made["layer"] = {"module": LAYERS, "class_name": class_name, "config": config}
     return made, shape
+
+
+def dense(units):
+    config = {"name": "innermost", "units": units}
+    return {"module": LAYERS, "class_name": "Dense", "config": config}
 
 
 STRATEGIES = {

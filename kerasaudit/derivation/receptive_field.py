@@ -156,11 +156,13 @@ def _step(reach: _Reach, window: Window, axis: int, length: Extent) -> _Reach:
     """The recurrence along one axis."""
     span = window.dilation[axis] * (window.size[axis] - 1) + 1
     padded = _padded_before(window, axis, span, length)
-    known = reach.padding is not None and padded is not None
+    padding = None
+    if reach.padding is not None and padded is not None:
+        padding = reach.padding + padded * reach.stride
     moved = _Reach(
         size=reach.size + (span - 1) * reach.stride,
         stride=reach.stride * window.stride[axis],
-        padding=reach.padding + padded * reach.stride if known else None,  # type: ignore[operator]
+        padding=padding,
         extent=reach.extent,
     )
     return _standing(moved) if window.stride[axis] == 0 else moved

@@ -152,6 +152,7 @@ def _enter_whole(layer: Layer, traced: TracedCall, calls: list[Call]) -> None:
     output = derivation.output_shape if derivation else None
     seen = traced.output_shapes
     one_output = output is not None and is_shape(output) and len(seen) == 1
+    # `is_shape` tells one shape from several, which the type checker cannot know.
     if one_output and not compatible(output, seen[0]):  # type: ignore[arg-type]
         layer.note(
             "declared",

@@ -160,7 +160,7 @@ def observe_builder(
         return _observe(model, input_shape, has_rule)
 
     with importing(f"building {name!r}"):
-        import keras  # noqa: F401
+        import keras  # noqa: F401 - imported here so that its absence is one clear line
     try:
         with without_allocation(), whole_tracebacks():
             return build_and_observe()
@@ -203,8 +203,8 @@ def _observe_state(model: Any) -> ObservedState:
     """Count what is no weight: each variable once, as Keras's summary() counts."""
     seeds = [
         generator.state
-        for layer in model._flatten_layers()  # noqa: SLF001
-        for generator in layer._seed_generators  # noqa: SLF001
+        for layer in model._flatten_layers()  # noqa: SLF001 - Keras gives it no public name
+        for generator in layer._seed_generators  # noqa: SLF001 - Keras gives it no public name
     ]
     optimizer = getattr(model, "optimizer", None)
     slots = list(optimizer.variables) if optimizer is not None else []
@@ -222,7 +222,7 @@ def _kept_states(model: Any) -> Iterator[Any]:
     """What stateful recurrent layers keep between batches: no list of Keras's holds it."""
     import keras
 
-    for layer in model._flatten_layers():  # noqa: SLF001
+    for layer in model._flatten_layers():  # noqa: SLF001 - Keras gives it no public name
         if getattr(layer, "stateful", False) and isinstance(layer, keras.layers.RNN):
             states = keras.tree.flatten(layer.states)
             yield from (state for state in states if isinstance(state, keras.Variable))
@@ -294,10 +294,10 @@ class _Held:
 
 def _held(model: Any) -> _Held:
     # Keras keeps a layer's variables on two lists as they were made; freezing moves none.
-    layers = model._flatten_layers()  # noqa: SLF001
+    layers = model._flatten_layers()  # noqa: SLF001 - Keras gives it no public name
     return _Held(
         frozenset(id(v) for v in model.trainable_weights),
-        frozenset(id(v) for layer in layers for v in layer._non_trainable_variables),  # noqa: SLF001
+        frozenset(id(v) for layer in layers for v in layer._non_trainable_variables),  # noqa: SLF001 - Keras gives it no public name
     )
 
 
@@ -374,7 +374,7 @@ def _restore_repeated_layers(model: Any, config: dict[str, Any]) -> None:
 
 def _name_entries(container: Any, entries: list[dict[str, Any]]) -> None:
     """Put each layer's name beside its config: a config that Keras makes by itself may lack it."""
-    layers = list({id(layer): layer for layer in container._layers}.values())  # noqa: SLF001
+    layers = list({id(layer): layer for layer in container._layers}.values())  # noqa: SLF001 - Keras gives it no public name
     same = [type(layer).__name__ for layer in layers] == [e["class_name"] for e in entries]
     for position, entry in enumerate(entries):
         inner = entry["config"].get("name") if isinstance(entry["config"], dict) else None

@@ -299,9 +299,9 @@ def _as_it_was(layers: list[Any]) -> Iterator[None]:
     """Put back what a call leaves on the layers, on those inside them too."""
     from keras.src.backend.common import global_state
 
-    every = {id(inner): inner for layer in layers for inner in layer._flatten_layers()}  # noqa: SLF001
+    every = {id(inner): inner for layer in layers for inner in layer._flatten_layers()}  # noqa: SLF001 - Keras gives it no public name
     before = [(one, {key: one.__dict__.get(key) for key in _TRACKS}) for one in every.values()]
-    losses = [(one, list(one._losses)) for one in every.values() if one._losses]  # noqa: SLF001
+    losses = [(one, list(one._losses)) for one in every.values() if one._losses]  # noqa: SLF001 - Keras gives it no public name
     names = global_state.get_global_attribute("object_name_uids")
     global_state.set_global_attribute("object_name_uids", None)
     try:
@@ -311,7 +311,7 @@ def _as_it_was(layers: list[Any]) -> Iterator[None]:
         for layer, values in before:
             layer.__dict__.update(values)
         for layer, held in losses:
-            layer._losses[:] = held  # noqa: SLF001
+            layer._losses[:] = held  # noqa: SLF001 - Keras gives it no public name
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def sublayers(layer: Any) -> list[Any]:
 
     if isinstance(layer, keras.Model):
         return list(layer.layers)
-    return list(layer._flatten_layers(include_self=False, recursive=False))  # noqa: SLF001
+    return list(layer._flatten_layers(include_self=False, recursive=False))  # noqa: SLF001 - Keras gives it no public name
 
 
 def holds_layers(layer: Any, has_rule: HasRule) -> bool:

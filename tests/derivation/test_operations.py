@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from keras import ops
 
 from kerasaudit.derivation.architecture import derive_architecture
+from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.derivation.rule import derive, registered_rules
+from kerasaudit.derivation.rules.operations_shaping import _sliced
 from kerasaudit.derivation.shape import compatible
 from kerasaudit.errors import ShapeError
 from tests.derivation import live
@@ -475,3 +477,12 @@ def test_every_operation_with_a_rule_is_tested():
     others = {"Slice", "Resize", "MaxPool", "AveragePool"}
     tested = {*FUNCTIONS, *OPERANDS, *REDUCTIONS, *SHAPINGS, *contractions, *others}
     assert {f"keras.ops.{name}" for name in tested} == rules
+
+
+@pytest.mark.parametrize("bounds", [(None, None, None), (1, None, 3), (None, None, -2), (7, 2, 1)])
+@pytest.mark.parametrize("extent", [0, 1, 9, 10])
+def test_a_slice_is_as_long_as_python_s(bounds, extent):
+    layer = LayerConfig({"class_name": "GetItem", "config": {}})
+    config = dict(zip(("start", "stop", "step"), bounds, strict=True))
+    assert _sliced(layer, extent, config) == len(range(extent)[slice(*bounds)])
+    assert _sliced(layer, 10**30, {"start": None, "stop": None, "step": 3}) == -(-(10**30) // 3)

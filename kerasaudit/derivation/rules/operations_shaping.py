@@ -396,4 +396,5 @@ def _sliced(layer: LayerConfig, extent: Extent, bounds: Any) -> Extent:
         layer.fail(f"a slice must have integers and a step other than 0, received {bounds!r}")
     if extent is None:
         return None
-    return len(range(*slice(*values).indices(extent)))
+    start, stop, step = slice(*values).indices(extent)
+    return max(0, -((start - stop) // step))  # as len(range(…)), which overflows at 2⁶³

@@ -11,6 +11,8 @@ __all__ = [
     "BackendMissingError",
     "ConfigError",
     "KerasAuditError",
+    "LimitError",
+    "MalformedError",
     "NothingFoundError",
     "RuleError",
     "ShapeError",
@@ -64,6 +66,14 @@ class WorkingError(KerasAuditError):
 
 class TargetError(KerasAuditError):
     """A target cannot be found, imported, built or read."""
+
+
+class MalformedError(TargetError):
+    """A file is not what its format says; nothing of it is trusted any more (KA350)."""
+
+
+class LimitError(TargetError):
+    """A file asks for more time, memory or reading than the limits allow (KA351)."""
 
 
 class NothingFoundError(TargetError):

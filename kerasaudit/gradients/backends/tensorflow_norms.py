@@ -68,9 +68,7 @@ def _of_large(parts: Sequence[Part]) -> list[tuple[Any, Any]]:
     """The pair of each weight: from the squares where those are floats, else with scaling."""
     squares = [tf.square(part.value) for part in parts]
     sums = tf.concat([_summed(p, s) for p, s in zip(parts, squares, strict=True)], 0)
-    tops = tf.concat(
-        [p.reduced(tf.reduce_max, s) for p, s in zip(parts, squares, strict=True)], 0
-    )
+    tops = tf.concat([p.reduced(tf.reduce_max, s) for p, s in zip(parts, squares, strict=True)], 0)
     least, most = _SQUARES
     # A NaN compares as false, and a square of 0 may be that of 1e-30: both are done with scaling.
     fits = tf.reduce_all((tops >= least) & (tops <= most))

@@ -18,7 +18,7 @@ from typing import Any
 from kerasaudit.config import DEFAULT_LIMITS, Limits
 from kerasaudit.errors import KerasAuditError, MalformedError, TargetError
 from kerasaudit.observation.config_json import looks_like_config, parse
-from kerasaudit.observation.contents import Contents, Dataset, Member, Tree
+from kerasaudit.observation.contents import Contents, Dataset, Link, Member, Tree
 from kerasaudit.observation.hdf5 import read_tree
 from kerasaudit.observation.npz import read_arrays
 from kerasaudit.observation.observed import Observation
@@ -179,7 +179,8 @@ def _read_shards(name: str, mapping: Mapping[str, Any], folder: Path, budget: Bu
     names = {one for value in mapping.values() for one in _names(value)}
     datasets: dict[str, Dataset] = {}
     groups: list[str] = []
-    links = []
+    links: list[Link] = []
+    attributes: dict[str, Any] = {}
     for shard in sorted(names):
         if shard != Path(shard).name or not shard.endswith(".weights.h5") or "\\" in shard:
             raise MalformedError(
@@ -193,7 +194,8 @@ def _read_shards(name: str, mapping: Mapping[str, Any], folder: Path, budget: Bu
         datasets.update(tree.datasets)
         groups += tree.groups
         links += tree.links
-    tree = Tree(tuple(dict.fromkeys(groups)), datasets, tuple(links))
+        attributes.update(tree.attributes)
+    tree = Tree(tuple(dict.fromkeys(groups)), datasets, tuple(links), attributes)
     return Contents(name, "weights", tree=tree)
 
 

@@ -51,18 +51,22 @@ class Link:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tree:
     """The groups, datasets and links of a weights file; paths without a leading slash.
 
-    `attributes` has the few attributes that are read (texts and lists of texts), by path and name.
-    `unread` are those that could not be, each with why.
+    `attributes` has those that are texts or lists of texts, by path and name.
     """
 
     groups: tuple[str, ...] = ()
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
     attributes: Mapping[str, Mapping[str, str | tuple[str, ...]]] = field(default_factory=dict)
+
+    @cached_property
+    def group_names(self) -> frozenset[str]:
+        """The groups, to look one up."""
+        return frozenset(self.groups)
 
 
 class Node(NamedTuple):

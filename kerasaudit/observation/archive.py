@@ -51,12 +51,14 @@ def read_contents(path: Path, limits: Limits = DEFAULT_LIMITS) -> Contents:
 def read_source(source: Source, shards: Path | None = None) -> Contents:
     """What a file holds whose bytes a source gives; `shards`: the folder that its shards lie in."""
     name = source.budget.name
+    if not source.size:
+        raise MalformedError(f"{name}: expected a model file, received an empty one")
     start = source.read(0, min(8, source.size))
     if start[:4] in _ZIP:
         return _read_zip(source)
     if start == _HDF5 or _has_user_block(source):
         return _read_hdf5(source)
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b""):
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
         raise MalformedError(
             f"{name}: expected a zip archive, an HDF5 file or a config as JSON, received a file "
             f"that begins with {start!r}"

@@ -25,6 +25,7 @@ from kerasaudit.observation.observed import (
 __all__ = ["observe_contents"]
 
 _NO_WEIGHTS = ("idf_weights",)  # a look-up layer's: Keras counts them as no weights either
+_TOP_LEVEL = "top_level_model_weights"  # a legacy file's group of what the model itself holds
 _UNKNOWN = "unknown"  # the class of a layer that only weights are known of
 
 
@@ -212,24 +213,22 @@ def _legacy(tree: Tree, base: str, graph: Mapping[str, Any] | None) -> _Held:
     for layer in _layer_names(tree, base):
         group = f"{prefix}{layer}"
         for name in _weight_names(tree, group):
-            dataset = tree.datasets.get(f"{group}/{name}")
-            if dataset is None:
-                continue
+            found = tree.datasets.get(f"{group}/{name}")
             plain = re.sub(r":\d+$", "", name)
-            if layer == "top_level_model_weights":
-                held.add_own(plain, dataset)
-                continue
-            path = _inner_path(plain, layer, inner.get(layer, ()))
-            held.enter(path, _UNKNOWN)
-            held.add(path, _within(plain, path), dataset)
+            if found is not None and layer == _TOP_LEVEL:
+                held.add_own(plain, found)
+            elif found is not None:
+                path = _inner_path(plain, layer, inner.get(layer, ()))
+                held.enter(path, _UNKNOWN)
+                held.add(path, _within(plain, path), found)
     return held
 
 
 def _layer_names(tree: Tree, base: str) -> list[str]:
     names = _texts(tree, base, "layer_names")
     prefix = f"{base}/" if base else ""
-    if f"{prefix}top_level_model_weights" in tree.group_names:
-        names = [*names, "top_level_model_weights"]
+    if f"{prefix}{_TOP_LEVEL}" in tree.group_names:
+        names = [*names, _TOP_LEVEL]
     return list(dict.fromkeys(names))
 
 
@@ -277,4 +276,3 @@ def _within(name: str, path: str) -> str:
     layer = path.rpartition("/")[2]
     _, _, inner = f"/{name}".partition(f"/{layer}/")
     return inner or name.rpartition("/")[2]
-

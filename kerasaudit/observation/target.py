@@ -89,12 +89,16 @@ def resolve(target: object, arguments: Mapping[str, Any] | None = None) -> Itera
 
 
 def _observe_config(config: Mapping[str, Any]) -> Observation:
+    _check_config(config)
+    return archive.from_config(config)
+
+
+def _check_config(config: Mapping[str, Any]) -> None:
     if not looks_like_config(config):
         raise TargetError(
             "expected the config of a Keras model (class_name and config with layers), "
             f"received a dict with the keys {sorted(map(str, config))[:6]}"
         )
-    return archive.from_config(config)
 
 
 def _from_builder(entry: Builder, target: str, arguments: Mapping[str, Any]) -> Subject:
@@ -253,7 +257,7 @@ def _from_file(path: Path) -> Subject:
 def observe_file(contents: Contents, against: Observation | None = None) -> Observation:
     """What a file holds, and what is dangerous about it."""
     if contents.form == "json" and against is None:
-        _observe_config(contents.config)
+        _check_config(contents.config)
     return replace(observe_contents(contents, against), hazards=inspect(contents))
 
 

@@ -132,7 +132,8 @@ def coverage(audit: Audit) -> str:
     layers = f"{totals.layers_derived} of {totals.layers} layers"
     if totals.coverage is None:
         return f"{layers} derived"
-    of = "parameters" if totals.observed is not None else "layers"
+    held = totals.observed is not None or totals.stored is not None
+    of = "parameters" if held else "layers"
     return f"{layers}, {share(totals.coverage)} of {of} derived"
 
 
@@ -183,7 +184,9 @@ def kinds(totals: Totals) -> list[tuple[str, int, str]]:
     if totals.metric_state:
         rows.append(("metrics", totals.metric_state, "in their variables, no parameters"))
     if totals.optimizer_state:
-        summary = f"no parameters, but summary() prints {count(totals.summary_params)} with them"
+        summary = "no parameters"
+        if totals.summary_params is not None:
+            summary += f", but summary() prints {count(totals.summary_params)} with them"
         rows.append(("optimizer", totals.optimizer_state, summary))
     return rows
 

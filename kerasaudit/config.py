@@ -21,8 +21,9 @@ class Limits:
     `members`: files in an archive. `ratio`: how many times its stored size a member may claim to
     be. `unpacked_bytes`: the most of a compressed member that is unpacked.
     `objects`, `depth`: groups, datasets and links of an HDF5 file, and how deeply nested.
-    `attribute_bytes`: one attribute of it. `read_bytes`: what is read of a file in all; of its
-    weights nothing is. `seconds`: wall time for one file.
+    `attribute_bytes`: what its names and attributes take in memory, and any one structure in it.
+    `read_bytes`: what is read of a file in all; of its weights nothing is. `seconds`: wall time
+    for one file.
     """
 
     config_bytes: int = 32 * _MIB

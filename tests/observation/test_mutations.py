@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 
 import kerasaudit as ka
-from tests.observation.mutations import FOLDER, Tally, changed_files, originals
+from tests.observation.audited import audited
+from tests.observation.mutations import FOLDER, changed_files, originals
 
 
 def test_the_files_as_they_are_hold_what_they_say():
@@ -26,4 +27,6 @@ def test_the_files_as_they_are_hold_what_they_say():
 )
 @given(changed=changed_files())
 def test_a_changed_file_is_audited_or_refused_in_one_line(tmp_path, changed):
-    Tally(tmp_path).audit(*changed)
+    name, data = changed
+    (tmp_path / name).write_bytes(data)
+    audited(tmp_path / name)

@@ -36,7 +36,9 @@ _COMPUTING = frozenset(
         *("sparse", "strings"),
     )
 )
-_OUTSIDE = frozenset(("load_library", "load_op_library", "numpy_function", "print", "py_function"))
+_OUTSIDE = frozenset(
+    ("load_library", "load_op_library", "numpy_function", "print", "py_func", "py_function")
+)
 
 
 def found_in(node: Node, contents: Contents) -> Iterator[Finding]:

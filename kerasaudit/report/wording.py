@@ -109,6 +109,17 @@ def count(value: int | None) -> str:
     return UNKNOWN if value is None else f"{value:,}"
 
 
+def holder(audit: Audit) -> str:
+    """What holds the weights that the derived ones stand beside: "keras", or "file"."""
+    stored = any(layer.stored is not None for layer in audit.layers)
+    return "file" if stored else "keras"
+
+
+def held(row: LayerRow | Totals) -> int | None:
+    """The parameters that are held, in the live model or in the file."""
+    return row.stored if row.observed is None else row.observed
+
+
 def shape(value: object) -> str:
     """A shape, or several, as Keras writes it; an extent that is not known is `None`.
 
@@ -132,8 +143,7 @@ def coverage(audit: Audit) -> str:
     layers = f"{totals.layers_derived} of {totals.layers} layers"
     if totals.coverage is None:
         return f"{layers} derived"
-    held = totals.observed is not None or totals.stored is not None
-    of = "parameters" if held else "layers"
+    of = "parameters" if held(totals) is not None else "layers"
     return f"{layers}, {share(totals.coverage)} of {of} derived"
 
 

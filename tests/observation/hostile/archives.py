@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 
-from tests.observation.hostile.making import archived, parts, with_link
+from tests.observation.hostile.making import archived, dense, parts, sequential, with_link
 
 _MIB = 1024 * 1024
 _CENTRAL, _END = b"PK\x01\x02", b"PK\x05\x06"
@@ -52,6 +52,11 @@ def _pickled():
     return buffer.getvalue()
 
 
+def _commented(data):
+    """The archive with a second one for its comment: its end is found twice."""
+    return _end(data, 20, "<H", len(data)) + data
+
+
 def _renamed(data, old, new):
     """The archive in which the local header of a member bears another name."""
     return data.replace(old, new, 1)
@@ -70,7 +75,9 @@ def archive_files():
             ("member_on_a_drive", _and("C:/x"), {"KA315"}, 1),
             ("member_with_a_backslash", _and("assets\\..\\x"), {"KA315"}, 1),
             ("member_that_is_a_link", with_link("assets/x", "/etc/passwd"), {"KA315"}, 1),
-            ("config_twice", _and(config, parts()[1][1]), {"KA316"}, 1),
+            ("config_twice", _and(config, parts()[1][1]), {"KA350"}, 2),
+            ("asset_twice", archived([*parts(), ("assets/x", b"1"), ("assets/x", b"2")]),
+                {"KA316"}, 1),
             ("config_in_capitals", _and("CONFIG.json"), {"KA316", "KA317"}, 1),
             ("config_by_a_detour", _and("./config.json"), {"KA316"}, 1),
             ("member_strange", _and("run.py"), {"KA317"}, 1),
@@ -81,37 +88,46 @@ def archive_files():
                 {"KA321"}, 2),
             ("asset_that_explodes", _deflated("assets/x", 64), {"KA314"}, 1),
             ("weights_that_explode", _deflated(weights, 80), {"KA314"}, 2),
-            ("config_that_explodes", _deflated(config, 64), set(), 2),
-            ("no_config", archived(parts(**{config: None})), set(), 2),
-            ("no_weights", archived(parts(**{weights: None})), set(), 2),
-            ("no_members", archived([]), set(), 2),
+            ("config_that_explodes", _deflated(config, 64), {"KA351"}, 2),
+            ("no_config", archived(parts(**{config: None})), {"KA350"}, 2),
+            ("no_weights", archived(parts(**{weights: None})), {"KA350"}, 2),
+            ("no_members", archived([]), {"KA350"}, 2),
             ("too_many_members",
                 archived([*parts(), *((f"assets/{i}", b"") for i in range(10_001))]),
-                set(), 2),
-            ("cut_short", whole[:-30], set(), 2),
-            ("cut_in_the_middle", whole[: len(whole) // 2], set(), 2),
-            ("no_archive", b"not a zip at all" * 10, set(), 2),
-            ("empty_file", b"", set(), 2),
-            ("hdf5_by_another_name", parts()[2][1], set(), 2),
+                {"KA351"}, 2),
+            ("bytes_before_it", b"#!/bin/sh\n" + whole, {"KA350"}, 2),
+            ("archive_before_it", archived(parts(sequential(dense(units=5)))) + whole,
+                {"KA350"}, 2),
+            ("bytes_after_it", whole + b"x" * 100, {"KA350"}, 2),
+            ("a_comment_that_holds_an_archive", _commented(whole), {"KA350"}, 2),
+            ("config_of_another_length", _central(whole, config, 24, "<I", 7), {"KA350"}, 2),
+            ("another_name_for_the_config",
+                _renamed(whole, b"config.json", b"confix.json"), {"KA350"}, 2),
+            ("cut_short", whole[:-30], {"KA350"}, 2),
+            ("cut_in_the_middle", whole[: len(whole) // 2], {"KA350"}, 2),
+            ("no_archive", b"not a zip at all" * 10, {"KA350"}, 2),
+            ("empty_file", b"", {"KA350"}, 2),
+            ("hdf5_by_another_name", parts()[2][1], {"KA114"}, 2),
             ("config_of_a_negative_length",
-                _central(whole, config, 24, "<I", 0xFFFFFFFE), set(), 2),
+                _central(whole, config, 24, "<I", 0xFFFFFFFE), {"KA350"}, 2),
             ("config_stored_beyond_the_end",
-                _central(whole, config, 20, "<I", 0x7FFFFFFF), set(), 2),
+                _central(whole, config, 20, "<I", 0x7FFFFFFF), {"KA350"}, 2),
             ("weights_that_begin_beyond_the_end",
-                _central(whole, weights, 42, "<I", 0x7FFFFFF0), set(), 2),
+                _central(whole, weights, 42, "<I", 0x7FFFFFF0), {"KA350"}, 2),
             ("weights_that_begin_at_the_config",
-                _central(whole, weights, 42, "<I", whole.index(b"PK\x03\x04", 4)), set(), 2),
-            ("zip64_without_its_field", _central(whole, weights, 24, "<I", 0xFFFFFFFF), set(), 2),
-            ("packed_in_an_unknown_way", _central(whole, config, 10, "<H", 99), set(), 2),
-            ("encrypted", _central(whole, config, 8, "<H", 1), set(), 2),
+                _central(whole, weights, 42, "<I", whole.index(b"PK\x03\x04", 4)), {"KA350"}, 2),
+            ("zip64_without_its_field",
+                _central(whole, weights, 24, "<I", 0xFFFFFFFF), {"KA350"}, 2),
+            ("packed_in_an_unknown_way", _central(whole, config, 10, "<H", 99), {"KA350"}, 2),
+            ("encrypted", _central(whole, config, 8, "<H", 1), {"KA350"}, 2),
             ("another_name_in_place",
-                _renamed(whole, b"model.weights.h5", b"model.weights.h6"), set(), 2),
-            ("directory_beyond_the_end", _end(whole, 16, "<I", 0x7FFFFFFF), set(), 2),
-            ("directory_of_more_members", _end(whole, 10, "<H", 60_000), set(), 2),
-            ("directory_of_another_length", _end(whole, 12, "<I", 7), set(), 2),
+                _renamed(whole, b"model.weights.h5", b"model.weights.h6"), {"KA350"}, 2),
+            ("directory_beyond_the_end", _end(whole, 16, "<I", 0x7FFFFFFF), {"KA350"}, 2),
+            ("directory_of_more_members", _end(whole, 10, "<H", 60_000), {"KA350"}, 2),
+            ("directory_of_another_length", _end(whole, 12, "<I", 7), {"KA350"}, 2),
         ]
     )  # fmt: skip
-    yield "members_that_overlap", ".keras", _overlapping(whole), set(), 2
+    yield "members_that_overlap", ".keras", _overlapping(whole), {"KA350"}, 2
 
 
 def _overlapping(data):

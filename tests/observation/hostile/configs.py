@@ -53,9 +53,9 @@ CARRYING = [
     ("lambda_in_a_wrapper", sequential(_wrapped(_LAMBDA)), {"KA301"}, 2),
     ("lambda_as_a_loss", compiled(model(), loss=_CODE), {"KA301"}, 1),
     ("lambda_among_metrics", compiled(model(), metrics=[[_CODE], "accuracy"]), {"KA301"}, 1),
-    ("lambda_as_an_activation", model(named("Activation", "act", activation=_CODE)), {"KA301"}, 2),
+    ("lambda_as_an_activation", model(named("Activation", "act", activation=_CODE)), {"KA301"}, 1),
     ("lambda_as_a_regularizer", sequential(dense(kernel_regularizer=_CODE)), {"KA301"}, 1),
-    ("lambda_without_a_module", model(_without(_LAMBDA, "module")), {"KA301", "KA303"}, 2),
+    ("lambda_without_a_module", model(_without(_LAMBDA, "module")), {"KA301", "KA303"}, 1),
     ("class_of_the_operating_system", model(named("system", "x", "os", command="id")),
         {"KA302"}, 2),
     ("module_that_begins_as_keras", model(named("Dense", "d", "keras_evil.layers", units=3)),
@@ -71,13 +71,13 @@ CARRYING = [
         {"KA302", "KA108"}, 2),
     ("custom_name_on_a_known_class",
         model({**dense("d"), "registered_name": "shop>Dense"}), {"KA302"}, 1),
-    ("module_with_a_space", model(named("Dense", "d", "keras.layers ", units=3)), {"KA302"}, 2),
+    ("module_with_a_space", model(named("Dense", "d", "keras.layers ", units=3)), {"KA302"}, 1),
     ("optimizer_from_elsewhere",
         compiled(model(), optimizer=named("Popen", "o", "subprocess", args="id")), {"KA302"}, 1),
     ("initializer_from_elsewhere",
         sequential(dense(kernel_initializer=named("run", "i", "subprocess"))), {"KA302"}, 1),
     ("layer_without_a_module", sequential(_without(dense(), "module")), {"KA303"}, 1),
-    ("gadget_as_an_activation", model(_ACTIVATION), {"KA304", "KA308"}, 2),
+    ("gadget_as_an_activation", model(_ACTIVATION), {"KA304", "KA308"}, 1),
     ("gadget_that_ends_the_safe_mode",
         compiled(model(), loss=function("enable_unsafe_deserialization", "keras.config")),
         {"KA304"}, 1),
@@ -95,10 +95,10 @@ CARRYING = [
     ("pickle_in_a_text", sequential(dense(note="gASVKAAAAAAAAACMBXBvc2l4lIwGc3lzdGVtlJOU")),
         {"KA306"}, 1),
     ("vocabulary_from_a_file",
-        sequential(named("StringLookup", "s", vocabulary="/etc/passwd")), {"KA307"}, 2),
+        sequential(named("StringLookup", "s", vocabulary="/etc/passwd")), {"KA307"}, 1),
     ("vocabulary_from_an_address",
         sequential(named("IntegerLookup", "s", vocabulary="http://169.254.169.254/")),
-        {"KA307"}, 2),
+        {"KA307"}, 1),
     ("name_that_leads_out", sequential(dense("../../etc/cron.d/x")), {"KA318"}, 1),
     ("name_with_a_slash", sequential(dense("a/b")), {"KA318"}, 1),
     ("name_that_clears_the_screen", sequential(dense("\x1b[2Jdense")), {"KA318"}, 1),
@@ -121,8 +121,8 @@ WRONG = [
     ("units_zero", sequential(dense(units=0)), {"KA109"}, 2),
     ("units_true", sequential(dense(units=True)), {"KA109"}, 2),
     ("units_a_text", sequential(dense(units="3")), {"KA109"}, 2),
-    ("units_not_a_number", sequential(dense(units=float("nan"))), set(), 2),
-    ("units_without_end", sequential(dense(units=float("inf"))), set(), 2),
+    ("units_not_a_number", sequential(dense(units=float("nan"))), {"KA109"}, 2),
+    ("units_without_end", sequential(dense(units=float("inf"))), {"KA109"}, 2),
     ("units_a_list", sequential(dense(units=[3])), {"KA109"}, 2),
     ("units_null", sequential(dense(units=None)), {"KA109"}, 2),
     ("input_negative", sequential(dense(), first=inputs(-4)), set(), 2),
@@ -132,7 +132,7 @@ WRONG = [
     ("layer_with_no_config", sequential({"class_name": "Dense", "config": None}), set(), 2),
     ("layer_with_a_number_for_its_class", sequential({**dense(), "class_name": 7}), set(), 2),
     ("unknown_layer", sequential(named("Nonsense", "n")), {"KA302", "KA108"}, 2),
-    ("two_layers_of_one_name", sequential(dense("a"), dense("a")), set(), 2),
+    ("two_layers_of_one_name", sequential(dense("a"), dense("a")), {"KA109"}, 2),
     ("name_a_list", sequential(dense(["a"])), set(), 2),
     ("calls_in_a_circle",
         functional(
@@ -156,7 +156,7 @@ WRONG = [
 ]  # fmt: skip
 
 _TEXT = json.dumps(model())
-# Bytes that are no config.
+# Bytes that are no config, and those that are too much of one.
 BROKEN = [
     ("empty", b""),
     ("not_an_object", b"[]"),
@@ -166,10 +166,14 @@ BROKEN = [
     ("two_of_them", (_TEXT + _TEXT).encode()),
     ("invalid_utf_8", _TEXT.replace("dense", "d\xff").encode("latin-1")),
     ("utf_16", _TEXT.encode("utf-16")),
-    ("nested_without_end", b"[" * 10_000),
-    ("nested_deeply", b'{"a":' * 10_000 + b"1" + b"}" * 10_000),
     ("a_number_of_a_million_digits", b'{"class_name": ' + b"1" * 1_000_000 + b"}"),
     ("python", b"{'class_name': 'Sequential'}"),
+]
+ENDLESS = [
+    ("nested_without_end", b"[" * 10_000),
+    ("nested_deeply", b'{"a":' * 10_000 + b"1" + b"}" * 10_000),
+    ("nested_somewhat_deeply", b'{"a":' * 300 + b"1" + b"}" * 300),
+    ("of_a_million_values", b"[" + b"1," * 2_000_000 + b"1]"),
 ]
 
 
@@ -179,13 +183,15 @@ def config_files():
         yield f"carrying_{name}", ".json", json.dumps(config).encode(), codes, status
     for name, config, codes, status in WRONG:
         yield f"wrong_{name}", ".json", json.dumps(config).encode(), codes, status
-    for name, data in BROKEN:
-        yield f"broken_{name}", ".json", data, set(), 2
-        archive = archived(parts(**{"config.json": data}))
-        yield f"archive_broken_{name}", ".keras", archive, set(), 2
-    yield "byte_order_mark", ".json", b"\xef\xbb\xbf" + _TEXT.encode(), set(), 2
+    for code, broken in (("KA350", BROKEN), ("KA351", ENDLESS)):
+        for name, data in broken:
+            yield f"broken_{name}", ".json", data, {code}, 2
+            archive = archived(parts(**{"config.json": data}))
+            yield f"archive_broken_{name}", ".keras", archive, {code}, 2
+    # RFC 8259, 8.1: whoever reads JSON may pass over it; editors write it.
+    yield "byte_order_mark", ".json", b"\xef\xbb\xbf" + _TEXT.encode(), set(), 0
     huge = json.dumps(sequential(dense(units=12345))).replace("12345", "9" * 30)
-    yield "units_huge", ".json", huge.encode(), set(), 2
+    yield "units_huge", ".json", huge.encode(), {"KA109"}, 2
     for name in ("lambda", "lambda_as_a_loss", "gadget_that_ends_the_safe_mode"):
         config = next(config for each, config, *_ in CARRYING if each == name)
         codes = next(codes for each, _, codes, _ in CARRYING if each == name)
@@ -197,4 +203,4 @@ def config_files():
     yield "legacy_lambda", ".h5", legacy(legacy_model(old)), {"KA301"}, 1
     op = {"class_name": "TFOpLambda", "config": {"name": "op", "function": "io.read_file"}}
     yield "legacy_operation_that_reads", ".h5", legacy(legacy_model(op)), {"KA302"}, 2
-    yield "legacy_not_json", ".h5", legacy(b"{"), set(), 2
+    yield "legacy_not_json", ".h5", legacy(b"{"), {"KA350"}, 2

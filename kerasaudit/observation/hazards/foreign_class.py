@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from kerasaudit.finding import Finding, Kind
 from kerasaudit.observation.contents import Contents, Node
 from kerasaudit.observation.hazards.hazard import class_of, in_node, quoted
-from kerasaudit.observation.hazards.known import ADD_ONS, known_class, known_name
+from kerasaudit.observation.hazards.known import (
+    ADD_ONS,
+    known_class,
+    known_name,
+    known_registration,
+)
 
 __all__ = ["KINDS", "found_in"]
 
@@ -70,8 +75,8 @@ def _is_data(name: str) -> bool:
 
 def _is_known(node: Node, name: str) -> bool:
     module, registered = node.value.get("module"), node.value.get("registered_name")
-    if isinstance(registered, str) and registered not in {name, ""}:
-        return False  # Keras looks for that one first
+    if not known_registration(module, name, registered):
+        return False
     if isinstance(module, str):
         return known_class(module, name)
     return "module" not in node.value and known_name(name)

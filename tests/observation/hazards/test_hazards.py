@@ -123,7 +123,27 @@ def test_a_module_is_compared_whole(module, expected):
 def test_a_slash_is_refused_in_a_layer_of_keras_3_only():
     layer = {"class_name": "Dense", "config": {"name": "conv1/bn", "units": 3}}
     assert codes(making.legacy_model(layer), "h5") == []
-    assert codes(making.model(making.dense("conv1/bn"))) == ["KA318"]
+    of_keras_3 = making.model(making.dense("conv1/bn"))
+    assert codes(of_keras_3) == ["KA318"]
+    assert codes(of_keras_3, metadata={"keras_version": "3.15.1"}) == ["KA318"]
+    # tf-keras has them: MobileNetV3 is full of them.
+    assert codes(of_keras_3, metadata={"keras_version": "2.20.1"}) == []
+    assert codes({**of_keras_3, "keras_version": "2.15.0"}, "json") == []
+
+
+def test_a_class_that_tf_keras_registers_as_a_users_is_its_own():
+    scale = making.node(
+        "LayerScale", {"name": "s"}, "tf_keras.src.applications.convnext",
+        registered_name="Custom>LayerScale",
+    )  # fmt: skip
+    assert codes(making.model(scale)) == []
+    assert codes(making.model(scale | {"registered_name": "shop>LayerScale"})) == ["KA302"]
+    assert codes(making.model(scale | {"module": "shop.convnext"})) == ["KA302"]
+    named_alone = {"class_name": "Custom>Adam", "config": {"name": "Adam"}}
+    compiled = {"optimizer_config": named_alone}
+    assert codes(making.legacy_model(), "h5", compiled=compiled) == []
+    named_alone["class_name"] = "Custom>Scale"
+    assert codes(making.legacy_model(), "h5", compiled=compiled) == ["KA302"]
 
 
 @pytest.mark.parametrize(

@@ -17,17 +17,20 @@ class Limits:
     """How much of a file is read before it is refused. Any of them can be raised or lowered.
 
     `config_bytes`: the size of a config JSON; the largest of Keras's own is 1 MB.
-    `config_nodes`, `config_depth`: how many values it may hold, and how deeply nested.
+    `config_nodes`, `config_depth`: how many values it may hold, and how deeply nested. `layers`:
+    how many layers it may list, in all its models together.
     `members`: files in an archive. `ratio`: how many times its stored size a member may claim to
     be. `unpacked_bytes`: the most of a compressed member that is unpacked.
     `objects`, `depth`: groups, datasets and links of an HDF5 file, and how deeply nested.
-    `attribute_bytes`: one attribute of it. `read_bytes`: what is read of a file in all; of its
-    weights nothing is. `seconds`: wall time for one file.
+    `attribute_bytes`: what its names and attributes take in memory, and any one structure in it.
+    `read_bytes`: what is read of a file in all; of its weights nothing is. `seconds`: wall time
+    for one file.
     """
 
     config_bytes: int = 32 * _MIB
     config_nodes: int = 1_000_000
     config_depth: int = 200
+    layers: int = 40_000
     members: int = 10_000
     ratio: int = 100
     unpacked_bytes: int = 64 * _MIB

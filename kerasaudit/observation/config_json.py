@@ -44,18 +44,25 @@ def parse(data: bytes, what: str, budget: Budget) -> Any:
         raise _too_deep(what, budget) from None
     except ValueError as error:  # a bad encoding and a number of 5,000 digits are ones as well
         raise MalformedError(f"{what}: expected a model's config as JSON, but {error}") from error
-    _check_depth(value, what, budget)
+    _check_structure(value, what, budget)
     budget.check_time()
     return value
 
 
-def _check_depth(value: Any, what: str, budget: Budget) -> None:
+def _check_structure(value: Any, what: str, budget: Budget) -> None:
     """Go through it level by level: no recursion, however deep it is."""
-    level = [value]
+    level, layers = [value], 0
     for _ in range(budget.limits.config_depth + 1):
         items = [item for item in level if isinstance(item, (dict, list))]
         if not items:
             return
+        lists = [item.get("layers") for item in items if isinstance(item, dict)]
+        layers += sum(len(one) for one in lists if isinstance(one, list))
+        if layers > budget.limits.layers:
+            raise LimitError(
+                f"{what}: expected at most {budget.limits.layers:,} layers (layers), "
+                f"received at least {layers:,}"
+            )
         level = [one for i in items for one in (i.values() if isinstance(i, dict) else i)]
     raise _too_deep(what, budget)
 

@@ -10,6 +10,7 @@ from kerasaudit.observation.hdf5.file import Cursor, File
 __all__ = ["CHUNK", "GROUP", "leaves", "records"]
 
 GROUP, CHUNK = 0, 1  # the types of version 1
+_SMALLEST = 8  # bytes of a record of any type
 _PREFIX = 10  # bytes of a node of version 2 that are no records: signature, version, type, checksum
 
 
@@ -77,6 +78,8 @@ def records(file: File, address: int, kinds: tuple[int, ...]) -> Iterator[bytes]
         seen.add(address)
         node.expect(b"BTIN" if height else b"BTLF", (0,))
         node.one_of("type", node.uint(1), (kind,))
+        if count > (node_size - _PREFIX) // record_size:
+            raise node.malformed(f"records in {node_size:,} bytes", f"{count:,}")
         for _ in range(count):
             yield node.take(record_size)
         if height:
@@ -96,7 +99,7 @@ def _children(
 def _shape(file: File, cursor: Cursor, sizes: tuple[int, int, int], depth: int) -> _Shape:
     """The widths of the counts in the nodes follow from how many records can be below them."""
     kind, node_size, record_size = sizes
-    if record_size == 0 or node_size < _PREFIX + record_size or depth > 32:
+    if record_size < _SMALLEST or node_size < _PREFIX + record_size or depth > 32:
         raise cursor.malformed(
             "nodes that hold records, at most 32 levels deep",
             f"nodes of {node_size:,} bytes, records of {record_size:,}, depth {depth:,}",

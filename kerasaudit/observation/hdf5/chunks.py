@@ -102,7 +102,7 @@ def _entry_bytes(file: File, body: Cursor, entry: int, filtered: int, size: int)
 
 
 def _extensible_array(file: File, cursor: Cursor, size: int, count: int, rank: int) -> int:
-    """At most what its header says: its entries up to the last that was ever set."""
+    """Its entries up to the last that was ever set, by its header, as if none were compressed."""
     cursor.skip(5)  # what the header says too
     address = cursor.optional_address()
     if address is None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
 from kerasaudit.errors import LimitError, MalformedError
 from kerasaudit.observation.source import Source
 
 __all__ = ["Cursor", "File"]
 
-_OVERHEAD = 32  # what a text costs beside its characters
-
 
 class File:
     """A source with what its superblock says: where addresses count from, how wide they are.
 
-    `keep` counts the texts that are taken from the file, and what keeping them costs.
+    `keep` counts what the texts take in memory that are kept of the file.
     """
 
     def __init__(self, source: Source, base: int, offset_size: int, length_size: int) -> None:
@@ -46,7 +46,8 @@ class File:
     def peek(self, address: int, size: int) -> bytes:
         """As many of `size` bytes at an address as the file has, at least one."""
         left = self.source.size - self.base - address
-        return self.read(address, max(1, min(size, left)))
+        most = self.budget.limits.attribute_bytes
+        return self.read(address, max(1, min(size, left, most)))
 
     def text(self, data: bytes) -> str:
         """A text to keep. What is no UTF-8 in it is spelled out."""
@@ -57,7 +58,7 @@ class File:
     def keep(self, text: str) -> None:
         """Note that a text is kept."""
         most = self.budget.limits.attribute_bytes
-        self._kept += len(text) + _OVERHEAD
+        self._kept += sys.getsizeof(text)
         if self._kept > most:
             raise LimitError(
                 f"{self.budget.name}: expected names, paths and attributes of at most {most:,} "

@@ -126,6 +126,7 @@ class FractalHeap:
         if self._huge_tree is None:
             return found
         for record in records(self._file, self._huge_tree, (_BY_NUMBER,)):
+            self._file.budget.enter()
             cursor = self._file.within("huge object", self._huge_tree, record)
             address, size = cursor.defined_address("the object"), cursor.length()
             found[cursor.length()] = (address, size)

@@ -21,11 +21,21 @@ __all__ = ["Entry", "is_group", "read_links"]
 
 _HARD, _SOFT, _EXTERNAL = 0, 1, 64
 _CACHED_SOFT = 2  # what a symbol table says of an entry that is a soft link
+_LONGEST = 65_535  # bytes of a name
 _BY_NAME = 5  # the type of the B-tree of links by the hashes of their names
 
 
 class Entry(NamedTuple):
     """A member of a group: a hard link to an object, or another `kind` of link and its target."""
+
+    path: str
+    address: int
+    kind: str = "hard"
+    target: str = ""
+
+
+class _Raw(NamedTuple):
+    """An entry as it stands in the file."""
 
     name: bytes
     address: int
@@ -38,16 +48,23 @@ def is_group(header: ObjectHeader) -> bool:
     return SYMBOL_TABLE in header.single or LINK_INFO in header.single
 
 
-def read_links(file: File, header: ObjectHeader) -> list[Entry]:
-    """What a group holds, ordered by name."""
+def read_links(file: File, header: ObjectHeader, group: str) -> list[Entry]:
+    """What the group of a path holds, ordered by path. Names may have any characters in them."""
     entries: list[Entry] = []
-    for entry in _entries(file, header):
+    for raw in _entries(file, header):
         file.budget.enter()
-        entries.append(entry)
-    return sorted(entries, key=lambda entry: entry.name)
+        if not 0 < len(raw.name) <= _LONGEST:
+            cursor = file.within(f"group {group!r}", header.address, b"")
+            raise cursor.malformed(f"names of 1 to {_LONGEST:,} bytes", f"one of {len(raw.name):,}")
+        name = raw.name.decode("utf-8", "backslashreplace")
+        path = f"{group}/{name}" if group else name
+        file.keep(path)
+        target = file.text(raw.target) if raw.target else ""
+        entries.append(Entry(path, raw.address, raw.kind, target))
+    return sorted(entries)
 
 
-def _entries(file: File, header: ObjectHeader) -> Iterator[Entry]:
+def _entries(file: File, header: ObjectHeader) -> Iterator[_Raw]:
     """A group of the newer form may hold no symbol table: HDF5 looks at one only without it."""
     if LINK_INFO not in header.single:
         yield from _symbols(file, header.single[SYMBOL_TABLE])
@@ -57,7 +74,7 @@ def _entries(file: File, header: ObjectHeader) -> Iterator[Entry]:
     yield from _dense(file, header.single[LINK_INFO])
 
 
-def _symbols(file: File, message: Message) -> Iterator[Entry]:
+def _symbols(file: File, message: Message) -> Iterator[_Raw]:
     cursor = file.within("symbol table", message.address, message.data)
     tree = cursor.defined_address("its B-tree")
     heap = LocalHeap(file, cursor.defined_address("its names"))
@@ -69,20 +86,20 @@ def _symbols(file: File, message: Message) -> Iterator[Entry]:
             yield _symbol(node, heap)
 
 
-def _symbol(node: Cursor, heap: LocalHeap) -> Entry:
+def _symbol(node: Cursor, heap: LocalHeap) -> _Raw:
     name = heap.name(node.offset())
     address = node.optional_address()
     cached = node.uint(4)
     node.skip(4)
     scratch = node.take(16)
     if cached == _CACHED_SOFT:
-        return Entry(name, 0, "soft", heap.name(int.from_bytes(scratch[:4], "little")))
+        return _Raw(name, 0, "soft", heap.name(int.from_bytes(scratch[:4], "little")))
     if address is None:
         raise node.malformed("the address of each member", "none")
-    return Entry(name, address)
+    return _Raw(name, address)
 
 
-def _dense(file: File, message: Message) -> Iterator[Entry]:
+def _dense(file: File, message: Message) -> Iterator[_Raw]:
     cursor = file.within("link info", message.address, message.data)
     cursor.one_of("version", cursor.uint(1), (0,))
     if cursor.uint(1) & 1:
@@ -95,19 +112,19 @@ def _dense(file: File, message: Message) -> Iterator[Entry]:
         yield _link(file, file.within("link", heap_address, heap.item(record[4:])))
 
 
-def _link(file: File, cursor: Cursor) -> Entry:
+def _link(file: File, cursor: Cursor) -> _Raw:
     cursor.one_of("version", cursor.uint(1), (1,))
     flags = cursor.uint(1)
     kind = cursor.uint(1) if flags & 8 else _HARD
     cursor.skip((8 if flags & 4 else 0) + (1 if flags & 16 else 0))
     name = cursor.take(cursor.uint(1 << (flags & 3)))
     if kind == _HARD:
-        return Entry(name, cursor.defined_address("each member"))
+        return _Raw(name, cursor.defined_address("each member"))
     value = file.within(cursor.what, cursor.address, cursor.take(cursor.uint(2)))
     if kind == _SOFT:
-        return Entry(name, 0, "soft", value.take(value.left))
+        return _Raw(name, 0, "soft", value.take(value.left))
     if kind == _EXTERNAL:
         value.skip(1)
-        return Entry(name, 0, "external", value.until_nul() + b":" + value.until_nul())
+        return _Raw(name, 0, "external", value.until_nul() + b":" + value.until_nul())
     # A type of the user's own leads wherever a program that has registered it takes it to be.
-    return Entry(name, 0, "external", b"a link of type %d" % kind)
+    return _Raw(name, 0, "external", b"a link of type %d" % kind)

@@ -19,7 +19,7 @@ from kerasaudit.observation.hdf5.header import (
 )
 from kerasaudit.observation.hdf5.heaps import GlobalHeaps
 from kerasaudit.observation.hdf5.layout import read_layout
-from kerasaudit.observation.hdf5.links import Entry, is_group, read_links
+from kerasaudit.observation.hdf5.links import is_group, read_links
 from kerasaudit.observation.hdf5.superblock import open_file
 from kerasaudit.observation.source import Source
 
@@ -69,9 +69,10 @@ class _Walk:
             if depth:
                 self.groups.append(path)
             self._visit_members(path, header, depth)
-        elif DATATYPE not in header.single:
+        elif not depth or DATATYPE not in header.single:
+            kinds = "a group, a dataset or a datatype" if depth else "a group"
             cursor = self.file.within(f"object {path!r}", header.address, b"")
-            raise cursor.malformed("a group, a dataset or a datatype", "none of them")
+            raise cursor.malformed(kinds, "something else")
         elif DATASPACE not in header.single:  # a committed datatype, which holds nothing
             return
         attributes = read_attributes(self.file, self.heaps, header)
@@ -82,7 +83,7 @@ class _Walk:
 
     def _visit_members(self, path: str, header: ObjectHeader, depth: int) -> None:
         limits, name = self.file.budget.limits, self.file.budget.name
-        entries = read_links(self.file, header)
+        entries = read_links(self.file, header, path)
         if entries and depth >= limits.depth:
             raise LimitError(
                 f"{name}: expected groups nested at most {limits.depth} deep (depth), received "
@@ -90,25 +91,16 @@ class _Walk:
             )
         members = []
         for entry in entries:
-            inner = self._path(path, entry)
+            if entry.path in self._paths:  # as two names do that differ in separators alone
+                raise MalformedError(
+                    f"{name}: expected paths of one meaning, received {entry.path!r} twice"
+                )
+            self._paths.add(entry.path)
             if entry.kind == "hard":
-                members.append((inner, entry.address, depth + 1))
+                members.append((entry.path, entry.address, depth + 1))
             else:
-                self.links.append(Link(inner, entry.kind, self.file.text(entry.target)))
+                self.links.append(Link(entry.path, entry.kind, entry.target))
         self._waiting += reversed(members)
-
-    def _path(self, group: str, entry: Entry) -> str:
-        """The path of a member, which nothing else may have: names may have any characters."""
-        name = entry.name.decode("utf-8", "backslashreplace")
-        path = f"{group}/{name}" if group else name
-        self.file.keep(path)
-        if not name or path in self._paths:
-            raise MalformedError(
-                f"{self.file.budget.name}: group {group!r}: expected members with names of their "
-                f"own, received {name!r}{' again' if name else ''}"
-            )
-        self._paths.add(path)
-        return path
 
     def _dataset(self, path: str, header: ObjectHeader, attributes: dict[str, Value]) -> Dataset:
         shape = read_shape(self.file, header.single[DATASPACE])

@@ -38,7 +38,8 @@ def parse(data: bytes, what: str, budget: Budget) -> Any:
             f"received up to {values:,}"
         )
     try:
-        value = json.loads(data)
+        # As Keras writes it. `loads` would guess at other encodings, and other readers would not.
+        value = json.loads(data.decode("utf-8-sig"))
     except RecursionError:
         raise _too_deep(what, budget) from None
     except ValueError as error:  # a bad encoding and a number of 5,000 digits are ones as well

@@ -14,6 +14,7 @@ from kerasaudit.observation.source import MemorySource, Source, Window
 __all__ = ["ZipArchive"]
 
 _LOCAL_HEADER = 30  # bytes, before the name
+_END = 22  # bytes of the record that ends an archive, before its comment
 _DIRECTORY = 4 * 1024 * 1024  # the most that is read at once: of 10,000 members, 1 MB
 _ENCRYPTED = 0x1
 _BOMB_FROM = 16 * 1024 * 1024
@@ -80,6 +81,7 @@ class ZipArchive:
                 f"{self._name}: expected at most {limit:,} members (members), "
                 f"received {len(self._entries):,}"
             )
+        self._check_end()
         self._check_extents()
 
     @property
@@ -96,6 +98,25 @@ class ZipArchive:
             for entry in self._entries
         )
 
+    def _check_end(self) -> None:
+        """The archive must begin and end with the file, and count its members.
+
+        What stands before, after or between is skipped by one reader and is the archive to another.
+        """
+        end = self._source.size - _END - len(self._zip.comment)
+        record = self._source.read(max(end, 0), _END) if end >= 0 else b""
+        count, start = int.from_bytes(record[10:12], "little"), record[16:20]
+        if not record.startswith(b"PK\x05\x06"):
+            raise MalformedError(f"{self._name}: expected a zip archive to end with the file")
+        if count not in {len(self._entries), 0xFFFF}:
+            raise MalformedError(
+                f"{self._name}: expected {count:,} members, as its directory says, received "
+                f"{len(self._entries):,}"
+            )
+        begin = self._zip.start_dir - int.from_bytes(start, "little")
+        if begin and start != b"\xff" * 4:
+            raise MalformedError(f"{self._name}: {begin:,} bytes stand before its first member")
+
     def _check_extents(self) -> None:
         """Members must lie in the file, one after the other."""
         until, before = 0, ""
@@ -105,6 +126,11 @@ class ZipArchive:
             if start < until or end > self._source.size:
                 where = f"overlaps {before!r}" if start < until else "ends after the file"
                 raise MalformedError(f"{self._name}: member {entry.orig_filename!r} {where}")
+            if entry.compress_type == zipfile.ZIP_STORED and entry.file_size != entry.compress_size:
+                raise MalformedError(
+                    f"{self._name}: member {entry.orig_filename!r} is stored as it is in "
+                    f"{entry.compress_size:,} bytes, and claims to have {entry.file_size:,}"
+                )
             until, before = end, entry.orig_filename
 
     def has(self, name: str) -> bool:
@@ -153,6 +179,12 @@ class ZipArchive:
                 "says"
             )
         name, extra = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
+        written = self._source.read(entry.header_offset + _LOCAL_HEADER, name)
+        if written != entry.orig_filename.encode():
+            raise MalformedError(
+                f"{self._name}: member {entry.orig_filename!r} has the name "
+                f"{written.decode('utf-8', 'replace')!r} where it lies"
+            )
         offset = entry.header_offset + _LOCAL_HEADER + name + extra
         return Window(self._source, offset, entry.compress_size)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from types import ModuleType
 
 from kerasaudit.finding import Finding, Kind
@@ -45,11 +46,13 @@ def inspect(contents: Contents) -> tuple[Finding, ...]:
         if hasattr(module, "found"):
             for finding in module.found(contents):
                 found.add(finding)
-    in_node = [module.found_in for module in _MODULES if hasattr(module, "found_in")]
+    asked = [module for module in _MODULES if hasattr(module, "found_in")]
     for node in contents.nodes:
-        for ask in in_node:
-            for finding in ask(node, contents):
+        for module in asked:
+            for finding in module.found_in(node, contents):
                 found.add(finding)
+        if found.is_full:  # a made file could go on for long
+            asked = [module for module in asked if not found.has_each(module.KINDS)]
     return found.all()
 
 
@@ -68,10 +71,17 @@ class _Found:
             self._kept.append(finding)
             self._codes.add(finding.code)
 
+    @property
+    def is_full(self) -> bool:
+        return self._number > len(self._kept)
+
+    def has_each(self, kinds: Iterable[Kind]) -> bool:
+        return self._codes.issuperset(kind.code for kind in kinds)
+
     def all(self) -> tuple[Finding, ...]:
         ordered = sorted(self._kept, key=lambda finding: finding.code)
         left = self._number - len(ordered)
         if left:
-            line = f"{left:,} more findings of this file are not listed"
+            line = f"{left:,} or more further findings of this file are not listed"
             ordered.append(in_file(LIMIT, line))
         return tuple(ordered)

@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from kerasaudit.finding import Finding, Kind
 from kerasaudit.observation.contents import Contents, Node
 from kerasaudit.observation.hazards.hazard import class_of, in_node, quoted
-from kerasaudit.observation.hazards.known import ADD_ONS, known_class, known_name
+from kerasaudit.observation.hazards.known import (
+    ADD_ONS,
+    known_class,
+    known_name,
+    known_registration,
+)
 
 __all__ = ["KINDS", "found_in"]
 
@@ -36,7 +41,9 @@ _COMPUTING = frozenset(
         *("sparse", "strings"),
     )
 )
-_OUTSIDE = frozenset(("load_library", "load_op_library", "numpy_function", "print", "py_function"))
+_OUTSIDE = frozenset(
+    ("load_library", "load_op_library", "numpy_function", "print", "py_func", "py_function")
+)
 
 
 def found_in(node: Node, contents: Contents) -> Iterator[Finding]:
@@ -68,8 +75,8 @@ def _is_data(name: str) -> bool:
 
 def _is_known(node: Node, name: str) -> bool:
     module, registered = node.value.get("module"), node.value.get("registered_name")
-    if isinstance(registered, str) and registered not in {name, ""}:
-        return False  # Keras looks for that one first
+    if not known_registration(module, name, registered):
+        return False
     if isinstance(module, str):
         return known_class(module, name)
     return "module" not in node.value and known_name(name)

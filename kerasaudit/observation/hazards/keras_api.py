@@ -1120,6 +1120,12 @@ TF_KERAS_CLASSES: dict[str, frozenset[str]] = {
 
 # TF_KERAS_SOURCES: classes of tf-keras, by their module as below tf_keras.src.
 TF_KERAS_SOURCES: dict[str, frozenset[str]] = {
+    "applications.convnext": frozenset((
+        "LayerScale", "StochasticDepth",
+    )),
+    "applications.inception_resnet_v2": frozenset((
+        "CustomScaleLayer",
+    )),
     "constraints": frozenset((
         "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "RadialConstraint", "UnitNorm",
         "max_norm", "maxnorm", "min_max_norm", "non_neg", "nonneg", "radial_constraint",

@@ -10,11 +10,19 @@ import functools
 
 from kerasaudit.observation.hazards import keras_api
 
-__all__ = ["ADD_ONS", "known_class", "known_function", "known_name", "no_part_of_models"]
+__all__ = [
+    "ADD_ONS",
+    "known_class",
+    "known_function",
+    "known_name",
+    "known_registration",
+    "no_part_of_models",
+]
 
 # Packages that Keras imports by itself when a file names them.
 ADD_ONS = ("keras_hub", "keras_cv", "keras_nlp")
 
+_CUSTOM = "Custom>"
 _PREFIXES = (
     ("tf_keras", "src"),
     ("keras", "src"),
@@ -42,8 +50,21 @@ def known_function(module: str, name: str) -> bool:
 
 
 def known_name(name: str) -> bool:
-    """Whether a class that is named without a module, as Keras 2 does, is one of Keras's own."""
-    return name in _every_name()
+    """Whether a class that is named without a module, as Keras 2 does, is one of Keras's own.
+
+    tf-keras registers some of its own as a user's are: "Custom>Adam".
+    """
+    return name.removeprefix(_CUSTOM) in _every_name()
+
+
+def known_registration(module: object, name: str, registered: object) -> bool:
+    """Whether a class of Keras may bear this registered name, which is looked up before it."""
+    if not isinstance(registered, str) or registered in {name, ""}:
+        return True
+    of_tf_keras = isinstance(module, str) and name in keras_api.TF_KERAS_SOURCES.get(
+        _below(module), ()
+    )
+    return of_tf_keras and registered == f"{_CUSTOM}{name}"
 
 
 def no_part_of_models(module: str, name: str) -> bool:

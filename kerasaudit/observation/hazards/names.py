@@ -37,19 +37,24 @@ def found_in(node: Node, contents: Contents) -> Iterator[Finding]:
     names = [node.value.get("name"), inner.get("name") if isinstance(inner, dict) else None]
     for name in dict.fromkeys(name for name in names if isinstance(name, str)):
         fault = _fault(name)
-        if fault is None and "/" in name and _refuses_slashes(node):
+        if fault is None and "/" in name and _refuses_slashes(node, contents):
             fault = "a '/'"
         if fault is not None:
             yield in_node(KIND, node, f"the name {quoted(name)} has {fault} in it")
 
 
-def _refuses_slashes(node: Node) -> bool:
-    """Whether Keras 3 made it, and as something whose name it holds to that."""
+def _refuses_slashes(node: Node, contents: Contents) -> bool:
+    """Whether Keras 3 made it, and as something whose name it holds to that.
+
+    The version is what the file says. One that says tf-keras's to have a "/" taken has it refused
+    by Keras 3 all the same.
+    """
+    root = contents.config if isinstance(contents.config, dict) else {}
+    version = contents.metadata.get("keras_version") or root.get("keras_version")
     module = node.value.get("module")
-    if not isinstance(module, str):
+    if not isinstance(module, str) or (isinstance(version, str) and version.startswith("2.")):
         return False
-    parts = module.split(".")
-    return parts[0] != "tf_keras" and "engine" not in parts and _SLASHED.isdisjoint(parts)
+    return _SLASHED.isdisjoint(module.split("."))
 
 
 def found(contents: Contents) -> Iterator[Finding]:

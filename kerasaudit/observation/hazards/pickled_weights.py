@@ -18,6 +18,7 @@ KIND = Kind(
     "`allow_pickle=True`.",
     "'layers/dense/vars' holds pickled objects.",
     "Do not load the file. Ask for weights in `.h5`.",
+    incomplete=True,  # what the weights are cannot be told without running it
 )
 KINDS = (KIND,)
 

@@ -136,7 +136,15 @@ def names_of_tf_keras(folder):
     """The modules of tf-keras as they are called below "tf_keras.src", and its public ones."""
     sys.path.insert(0, folder)
     importlib.import_module("tf_keras")
-    parts = (*AREAS, "engine", "feature_column", "mixed_precision", "premade_models", "dtensor")
+    parts = (
+        *AREAS,
+        "applications",
+        "engine",
+        "feature_column",
+        "mixed_precision",
+        "premade_models",
+        "dtensor",
+    )
     own = source_classes("tf_keras", parts)
     inner = {path.removeprefix("tf_keras.src."): names for path, names in own.items()}
     return {

@@ -9,7 +9,7 @@ from typing import Any
 from kerasaudit.config import DEFAULT_LIMITS, Limits
 from kerasaudit.derivation.architecture import Architecture, derive_architecture
 from kerasaudit.derivation.traced import complete, derive_traced, has_rule
-from kerasaudit.errors import KerasAuditError, NothingFoundError, TargetError, one_line
+from kerasaudit.errors import ConfigError, KerasAuditError, NothingFoundError, TargetError, one_line
 from kerasaudit.finding import Finding
 from kerasaudit.observation.observed import Observation
 from kerasaudit.observation.target import Subject, observe_file, resolve
@@ -145,7 +145,14 @@ def audit_subject(
     if against is not None and given is None:
         given = against.input_shape
     observation = _observe(subject, given, against, limits)
-    architecture = _derive(observation, given)
+    try:
+        architecture = _derive(observation, given)
+    except ConfigError as error:
+        if not observation.hazards and not observation.layers:
+            raise
+        # A file whose graph cannot be read still holds weights, and hazards all the more.
+        observation = replace(observation, config_error=str(error))
+        architecture = None
     result = reconcile(observation, architecture, subject.exempt)
     assert result.totals is not None
     output_shapes = architecture.output_shapes if architecture else ()

@@ -362,7 +362,7 @@ class _Reconciliation:
     def check_totals(self) -> None:
         """Sum the rows, and hold the sum against the model's own total."""
         rows, reported = self.result.rows, self.observation.params
-        if not rows:
+        if not rows and not self._only_stored:
             message = "the model has no layers: there is nothing to audit"
             self.result.findings.append(finding("KA111", "total", message))
         if self._only_stored:

@@ -27,7 +27,7 @@ class Server:
     `mode`: "ranges" (RFC 9110, several in one answer), "single" (the first of several), "whole"
     (Range is ignored), "whole of many" (if there are several), "lies" (other bytes than asked for),
     "drops" (the connection, after the first answer), "late" (no answer after the first one),
-    "grows" (another size in each answer), or a status to answer with.
+    "grows" (another size in each answer), a URL to redirect to, or a status to answer with.
     """
 
     url: str
@@ -89,6 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
         later = len(self.state.log) > 0
         if isinstance(mode, int):
             self._answer(asked, mode, {}, b"what the server says\x1b[31m")
+        elif mode.startswith("http"):
+            self._answer(asked, 302, {"Location": mode}, b"")
         elif mode == "drops" and later:
             self.close_connection = True
         elif mode == "late" and later:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +16,7 @@ from kerasaudit.observation.contents import Contents
 from kerasaudit.observation.remote.source import RemoteSource
 from kerasaudit.observation.source import Budget
 
-__all__ = ["Server", "over_http", "serving"]
+__all__ = ["Server", "over_http", "read_over_http", "serving"]
 
 _BOUNDARY = "3d6b6a416f9b5"
 
@@ -50,7 +51,7 @@ def serving(path: Path, mode: str | int = "ranges"):
         file = path
         size = path.stat().st_size
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with _Quiet(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         state = Server(f"http://127.0.0.1:{server.server_port}/{path.name}", mode)
         Handler.state = state
@@ -64,12 +65,25 @@ def serving(path: Path, mode: str | int = "ranges"):
             thread.join()
 
 
-def over_http(path: Path, mode: str = "ranges") -> tuple[Contents, int, int]:
-    """What a file holds, read from a local server, the bytes that it sent and the requests."""
-    with serving(path, mode) as server:
-        with RemoteSource(server.url, Budget(server.url)) as source:
-            contents = archive.read_source(source)
-        return contents, server.sent, len(server.log)
+def over_http(path: Path, mode: str = "ranges") -> tuple[int, int]:
+    """The bytes that a local server sends until it is known what a file holds, and the requests."""
+    _, server = read_over_http(path, mode)
+    return server.sent, len(server.log)
+
+
+def read_over_http(path: Path, mode: str = "ranges") -> tuple[Contents, Server]:
+    """What a file holds, read from a local server, and the server with its log."""
+    with serving(path, mode) as server, RemoteSource(server.url, Budget(server.url)) as source:
+        return archive.read_source(source), server
+
+
+class _Quiet(ThreadingHTTPServer):
+    """A server for which it is no error that a client has had enough of an answer."""
+
+    def handle_error(self, *arguments: object) -> None:
+        """Tell of all others."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*arguments)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -8,6 +8,7 @@ reader knows several places that it will look at, they are fetched together.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from types import TracebackType
 from typing import Protocol
 
@@ -23,6 +24,7 @@ __all__ = ["RemoteSource"]
 _BLOCK = 512
 # Measured on the models of keras.applications: more brings more bytes, less more requests.
 _BEFORE, _AFTER = 1024, 2048
+_AT_ONCE = 4096  # places: of a file that claims to have many, each takes memory
 _LARGE = 16 * 1024  # what is read in such pieces is not looked around
 
 
@@ -89,8 +91,11 @@ class RemoteSource:
     def prefetch(self, extents: Iterable[Extent]) -> None:
         """Fetch together what will be read soon. It is a hint, and may ask for too much."""
         inside = (extent for extent in extents if 0 <= extent[0] < self.size)
-        wanted = self._missing(extent for extent in inside if extent[0] // _BLOCK not in self._kept)
-        if self.fetched + sum(size for _, size in wanted) <= self.budget.limits.read_bytes:
+        lacking = (extent for extent in inside if extent[0] // _BLOCK not in self._kept)
+        while some := list(islice(lacking, _AT_ONCE)):
+            wanted = self._missing(some)
+            if self.fetched + sum(size for _, size in wanted) > self.budget.limits.read_bytes:
+                return
             self._fetch(wanted)
 
     def _missing(self, extents: Iterable[Extent]) -> list[Extent]:

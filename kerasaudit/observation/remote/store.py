@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kerasaudit.errors import TargetError
+from kerasaudit.observation.remote.address import scheme_of
 from kerasaudit.observation.remote.extents import joined
 from kerasaudit.observation.remote.failures import one_line_errors, opening_errors
 from kerasaudit.observation.source import Budget, Extent
@@ -20,11 +21,12 @@ class StoreFile:
     start = b""
 
     def __init__(self, url: str, budget: Budget) -> None:
-        self._url, self._name = url, budget.name
-        name = budget.name
+        self._url, self._budget, name = url, budget, budget.name
         with opening_errors(url, name), one_line_errors(url, name):
             import fsspec
 
+            if scheme_of(url) not in fsspec.available_protocols():
+                raise TargetError(f"{name}: expected a protocol that fsspec knows, such as https")
             # The package of the protocol is imported here.
             self._system, self._path = fsspec.core.url_to_fs(url)
         with one_line_errors(url, name):
@@ -41,14 +43,23 @@ class StoreFile:
     def fetch(self, extents: list[Extent]) -> list[tuple[int, bytes]]:
         """The bytes of each extent and of some gaps between them, with where they begin."""
         extents = list(joined(extents, _FAR))
-        with one_line_errors(self._url, self._name):
+        with one_line_errors(self._url, self._budget.name):
             if self._file is None:
                 starts = [offset for offset, _ in extents]
                 ends = [offset + size for offset, size in extents]
-                paths = [self._path] * len(extents)
-                parts = self._system.cat_ranges(paths, starts, ends, on_error="raise")
-                return list(zip(starts, parts, strict=True))
+                return list(zip(starts, self._parts(starts, ends), strict=True))
             return [(offset, self._part(offset, size)) for offset, size in extents]
+
+    def _parts(self, starts: list[int], ends: list[int]) -> list[bytes]:
+        from fsspec.asyn import sync
+
+        work = self._system._cat_ranges  # noqa: SLF001 - the same with no underscore takes no timeout
+        paths = [self._path] * len(starts)
+        left = self._budget.seconds_left
+        found: list[bytes] = sync(
+            self._system.loop, work, paths, starts, ends, on_error="raise", timeout=left
+        )
+        return found
 
     def _part(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)

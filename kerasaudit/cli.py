@@ -105,6 +105,8 @@ def audit(
       a model file              .keras (or unzipped), .h5, .weights.h5, .weights.json,
                                 .npz, config .json: read where it lies, needs no Keras
                                 and runs nothing of it
+      its URL                   https://, s3://, gs://, hf://, …: only the parts needed
+                                are fetched; pip install "kerasaudit[remote]"
       a glob                    'runs/*.keras'
       zoo:  zoo:lenet5          the bundled documented models
     """

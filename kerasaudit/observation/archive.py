@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasaudit.config import DEFAULT_LIMITS, Limits
-from kerasaudit.errors import KerasAuditError, MalformedError, TargetError
+from kerasaudit.errors import KerasAuditError, LimitError, MalformedError, TargetError
 from kerasaudit.observation.config_json import looks_like_config, parse
 from kerasaudit.observation.contents import Contents, Dataset, Link, Member, Tree
 from kerasaudit.observation.hdf5 import read_tree
@@ -244,7 +244,7 @@ def _with_weights(found: Contents, name: str | None, opened: Any) -> Contents:
     try:
         source = opened(name)
         tree = read_arrays(source) if name.endswith(".npz") else read_tree(source)
-    except KerasAuditError as error:
+    except (MalformedError, LimitError) as error:  # any other: nothing of the file can be read
         return replace(found, problems=(*found.problems, f"{name}: {error}"))
     return replace(found, tree=tree)
 

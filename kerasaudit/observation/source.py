@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -15,7 +16,9 @@ from typing import Protocol
 from kerasaudit.config import DEFAULT_LIMITS, Limits
 from kerasaudit.errors import LimitError, MalformedError, TargetError
 
-__all__ = ["Budget", "FileSource", "MemorySource", "Source", "Window"]
+__all__ = ["Budget", "Extent", "FileSource", "MemorySource", "Source", "Window", "check_extent"]
+
+Extent = tuple[int, int]  # an offset and a size
 
 
 class Budget:
@@ -50,6 +53,11 @@ class Budget:
             )
         self.check_time()
 
+    @property
+    def seconds_left(self) -> float:
+        """The time that is left for this file, never quite nothing: 0 often means no bound."""
+        return max(self._until - time.monotonic(), 0.001)
+
     def check_time(self) -> None:
         """Raise if the time for this file is over."""
         if time.monotonic() > self._until:
@@ -69,14 +77,21 @@ class Source(Protocol):
 
     budget: Budget
     size: int
+    distant: bool  # whether an answer takes long, so that it is better to ask for much at once
 
     def read(self, offset: int, size: int) -> bytes:
         """The `size` bytes from `offset` on."""
         ...
 
+    def prefetch(self, extents: Iterable[Extent]) -> None:
+        """Be told what will be read soon: a source that is far away can have it come at once."""
+        ...
+
 
 class FileSource:
     """A file on this machine, open for reading until the `with` ends."""
+
+    distant = False
 
     def __init__(self, path: Path, budget: Budget) -> None:
         self.budget = budget
@@ -99,7 +114,7 @@ class FileSource:
 
     def read(self, offset: int, size: int) -> bytes:
         """The `size` bytes from `offset` on."""
-        _check_extent(self, offset, size)
+        check_extent(self, offset, size)
         self.budget.read(size)
         self._file.seek(offset)
         data = b""
@@ -110,9 +125,14 @@ class FileSource:
             data += part
         return data
 
+    def prefetch(self, extents: Iterable[Extent]) -> None:
+        """Nothing: what is asked for is near."""
+
 
 class MemorySource:
     """Bytes that are in memory already, such as a member that had to be unpacked."""
+
+    distant = False
 
     def __init__(self, data: bytes, budget: Budget) -> None:
         self.budget = budget
@@ -121,28 +141,38 @@ class MemorySource:
 
     def read(self, offset: int, size: int) -> bytes:
         """The `size` bytes from `offset` on."""
-        _check_extent(self, offset, size)
+        check_extent(self, offset, size)
         self.budget.read(size)
         return self._data[offset : offset + size]
+
+    def prefetch(self, extents: Iterable[Extent]) -> None:
+        """Nothing: what is asked for is near."""
 
 
 class Window:
     """A part of another source, such as a member that an archive stores as it is."""
 
     def __init__(self, source: Source, offset: int, size: int) -> None:
-        _check_extent(source, offset, size)
+        check_extent(source, offset, size)
         self.budget = source.budget
         self.size = size
+        self.distant = source.distant
         self._source = source
         self._offset = offset
 
     def read(self, offset: int, size: int) -> bytes:
         """The `size` bytes from `offset` on."""
-        _check_extent(self, offset, size)
+        check_extent(self, offset, size)
         return self._source.read(self._offset + offset, size)
 
+    def prefetch(self, extents: Iterable[Extent]) -> None:
+        """Pass it on, of what lies in this part."""
+        inside = (one for one in extents if 0 <= one[0] < self.size)
+        self._source.prefetch((self._offset + offset, size) for offset, size in inside)
 
-def _check_extent(source: Source, offset: int, size: int) -> None:
+
+def check_extent(source: Source, offset: int, size: int) -> None:
+    """Raise if what is asked for lies outside of the file."""
     if offset < 0 or size < 0 or offset + size > source.size:
         raise MalformedError(
             f"{source.budget.name}: expected {size:,} bytes at {offset:,}, received the end of "

@@ -12,8 +12,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, cast
+from urllib.parse import unquote
 
 from kerasaudit import zoo
 from kerasaudit.backend import importing
@@ -24,6 +25,8 @@ from kerasaudit.observation.config_json import looks_like_config
 from kerasaudit.observation.contents import Contents
 from kerasaudit.observation.hazards import inspect
 from kerasaudit.observation.observed import Observation
+from kerasaudit.observation.remote import address
+from kerasaudit.observation.source import Budget
 from kerasaudit.observation.stored import observe_contents
 from kerasaudit.observation.tree import HasRule
 from kerasaudit.zoo import Builder, Claim
@@ -62,7 +65,7 @@ def resolve(target: object, arguments: Mapping[str, Any] | None = None) -> Itera
     Args:
         target: a Keras model, a builder function, a config dict, or a string or path: a folder,
             `file.py`, `file.py::builder`, `package.module:callable`, a model file (`.keras`,
-            `.h5`, `.weights.h5`, a config `.json`), a glob, `zoo:`, `zoo:NAME`.
+            `.h5`, `.weights.h5`, a config `.json`) or its URL, a glob, `zoo:`, `zoo:NAME`.
         arguments: keyword arguments for the builder that the target names.
 
     Raises:
@@ -119,6 +122,9 @@ def _from_builder(entry: Builder, target: str, arguments: Mapping[str, Any]) -> 
 
 
 def _resolve_name(target: str, arguments: Mapping[str, Any]) -> Iterator[Subject]:
+    if address.is_url(target):
+        yield _from_url(target)
+        return
     file, separator, name = target.partition("::")
     path = Path(file)
     if not file.strip() or not _can_be_a_path(path):
@@ -140,7 +146,7 @@ def _resolve_name(target: str, arguments: Mapping[str, Any]) -> Iterator[Subject
     else:
         raise TargetError(
             f"{target}: no such file or folder (a target is a folder, file.py, file.py::builder, "
-            "package.module:callable, a model file, zoo: or zoo:NAME)"
+            "package.module:callable, a model file or its URL, zoo: or zoo:NAME)"
         )
 
 
@@ -243,12 +249,32 @@ def _resolve_file(path: Path, arguments: Mapping[str, Any]) -> Iterator[Subject]
 
 
 def _from_file(path: Path) -> Subject:
-    def read(limits: Limits) -> Contents:
-        return archive.read_contents(path, limits)
+    return _stored(path.as_posix(), path.name, partial(archive.read_contents, path))
 
+
+def _from_url(url: str) -> Subject:
+    """A file by its URL, which is shown without what may be secret in it, and opened when read."""
+    try:
+        path, name = address.local_path(url), address.shown(url)
+    except KerasAuditError as error:
+        return _failing(url.partition("://")[0] + "://…", error)
+    if path is not None:
+        return _from_file(path)
+
+    def read(limits: Limits) -> Contents:
+        from kerasaudit.observation.remote.source import RemoteSource  # takes long to import
+
+        with RemoteSource(url, Budget(name, limits)) as source:
+            return archive.read_source(source)
+
+    return _stored(name, unquote(name.rpartition("/")[2]), read)
+
+
+def _stored(target: str, file_name: str, read: Callable[[Limits], Contents]) -> Subject:
+    suffix = PurePath(file_name).suffix
     return Subject(
-        target=path.as_posix(),
-        name=path.name.removesuffix(path.suffix).removesuffix(".weights"),
+        target=target,
+        name=file_name.removesuffix(suffix).removesuffix(".weights"),
         observe=lambda *_: observe_file(read(DEFAULT_LIMITS)),
         read=read,
     )

@@ -37,8 +37,8 @@ def audit(
     Args:
         target: a live Keras model, a builder function, a serialised config (dict), or the name of
             one model: `file.py::builder`, `package.module:callable`, `zoo:NAME`, a model file
-            (`.keras`, `.h5`, `.weights.h5`, a config `.json`), which is read where it lies: no
-            Keras, none of its code run.
+            (`.keras`, `.h5`, `.weights.h5`, a config `.json`) or its URL, which is read where it
+            lies: no Keras, none of its code run.
         input_shape: the input shape (the batch axis first, `None` for an unknown extent; a list
             or dict of them for several inputs) to derive with instead of the model's own.
         arguments: keyword arguments for a builder.

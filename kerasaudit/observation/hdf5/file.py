@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 from kerasaudit.errors import LimitError, MalformedError
 from kerasaudit.observation.source import Source
@@ -48,6 +49,10 @@ class File:
         left = self.source.size - self.base - address
         most = self.budget.limits.attribute_bytes
         return self.read(address, max(1, min(size, left, most)))
+
+    def prefetch(self, addresses: Iterable[int], size: int) -> None:
+        """Tell the source that structures of about this size will be read at these addresses."""
+        self.source.prefetch((self.base + address, size) for address in addresses)
 
     def text(self, data: bytes) -> str:
         """A text to keep. What is no UTF-8 in it is spelled out."""

@@ -15,6 +15,7 @@ __all__ = [
     "DATASPACE",
     "DATATYPE",
     "EXTERNAL_FILES",
+    "HEADER_SIZE",
     "LAYOUT",
     "LINK",
     "LINK_INFO",
@@ -31,7 +32,7 @@ _SINGLE = (DATASPACE, LINK_INFO, DATATYPE, EXTERNAL_FILES, LAYOUT, SYMBOL_TABLE,
 _REPEATED = (LINK, ATTRIBUTE)
 _MOST = 65_535  # messages: the first version's count of them has two bytes
 # What h5py writes for a dataset of a weight, so that one read is enough for most.
-_GUESS = 16 + 256
+HEADER_SIZE = 16 + 256
 
 
 class Message(NamedTuple):
@@ -100,7 +101,7 @@ def referred_header(file: File, message: Message) -> ObjectHeader:
 
 
 def _first_block(file: File, address: int) -> _Block:
-    cursor = file.at("object header", address, _GUESS)
+    cursor = file.at("object header", address, HEADER_SIZE)
     start = cursor.take(4)
     if start != b"OHDR":
         if start[0] != 1:

@@ -17,7 +17,9 @@ from kerasaudit.observation.hdf5.header import (
 )
 from kerasaudit.observation.hdf5.heaps import LocalHeap
 
-__all__ = ["Entry", "is_group", "read_links"]
+__all__ = ["NODE_SIZE", "Entry", "is_group", "read_links", "symbol_table", "symbols"]
+
+NODE_SIZE = 8 + 4 * 40  # of a symbol table: it has room for eight members, and is half full
 
 _HARD, _SOFT, _EXTERNAL = 0, 1, 64
 _CACHED_SOFT = 2  # what a symbol table says of an entry that is a soft link
@@ -41,6 +43,15 @@ class _Raw(NamedTuple):
     address: int
     kind: str = "hard"
     target: bytes = b""
+
+
+class Symbol(NamedTuple):
+    """An entry of a symbol table: where its name is in the heap, and its object in the file."""
+
+    name: int
+    address: int | None
+    cached: int
+    scratch: bytes
 
 
 def is_group(header: ObjectHeader) -> bool:
@@ -75,28 +86,37 @@ def _entries(file: File, header: ObjectHeader) -> Iterator[_Raw]:
 
 
 def _symbols(file: File, message: Message) -> Iterator[_Raw]:
-    cursor = file.within("symbol table", message.address, message.data)
-    tree = cursor.defined_address("its B-tree")
-    heap = LocalHeap(file, cursor.defined_address("its names"))
+    tree, names = symbol_table(file, message)
+    heap = LocalHeap(file, names)
     for _, address in leaves(file, tree, GROUP, file.length_size):
-        node = file.at("symbol table node", address, 8 + 4 * (2 * file.offset_size + 24))
-        node.expect(b"SNOD", (1,))
-        node.skip(1)
-        for _ in range(node.uint(2)):
-            yield _symbol(node, heap)
+        for node, symbol in symbols(file, address):
+            yield _entry(node, symbol, heap)
 
 
-def _symbol(node: Cursor, heap: LocalHeap) -> _Raw:
-    name = heap.name(node.offset())
-    address = node.optional_address()
-    cached = node.uint(4)
-    node.skip(4)
-    scratch = node.take(16)
-    if cached == _CACHED_SOFT:
-        return _Raw(name, 0, "soft", heap.name(int.from_bytes(scratch[:4], "little")))
-    if address is None:
+def symbol_table(file: File, message: Message) -> tuple[int, int]:
+    """Where a group of the older form has the B-tree of its members, and their names."""
+    cursor = file.within("symbol table", message.address, message.data)
+    return cursor.defined_address("its B-tree"), cursor.defined_address("its names")
+
+
+def symbols(file: File, address: int) -> Iterator[tuple[Cursor, Symbol]]:
+    """The members in a node of a symbol table, each with the node for what is wrong with it."""
+    node = file.at("symbol table node", address, NODE_SIZE)
+    node.expect(b"SNOD", (1,))
+    node.skip(1)
+    for _ in range(node.uint(2)):
+        name, member, cached = node.offset(), node.optional_address(), node.uint(4)
+        node.skip(4)
+        yield node, Symbol(name, member, cached, node.take(16))
+
+
+def _entry(node: Cursor, symbol: Symbol, heap: LocalHeap) -> _Raw:
+    name = heap.name(symbol.name)
+    if symbol.cached == _CACHED_SOFT:
+        return _Raw(name, 0, "soft", heap.name(int.from_bytes(symbol.scratch[:4], "little")))
+    if symbol.address is None:
         raise node.malformed("the address of each member", "none")
-    return _Raw(name, address)
+    return _Raw(name, symbol.address)
 
 
 def _dense(file: File, message: Message) -> Iterator[_Raw]:

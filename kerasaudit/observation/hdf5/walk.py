@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from kerasaudit.errors import LimitError, MalformedError
 from kerasaudit.observation.contents import Dataset, Link, Tree
+from kerasaudit.observation.hdf5.ahead import look_ahead
 from kerasaudit.observation.hdf5.attributes import Value, read_attributes
 from kerasaudit.observation.hdf5.dataspace import read_shape
 from kerasaudit.observation.hdf5.datatype import read_datatype
@@ -36,6 +37,8 @@ def read_tree(source: Source) -> Tree:
         LimitError: its budget is spent.
     """
     file, root = open_file(source)
+    if source.distant:
+        look_ahead(file, root)
     walk = _Walk(file, GlobalHeaps(file))
     walk.from_root(root)
     return Tree(tuple(walk.groups), walk.datasets, tuple(walk.links), walk.attributes)

@@ -20,6 +20,7 @@ from tests.benchmarks.measure import report
 MEASURED = (("ResNet50", 8, 5), ("EfficientNetV2L", None, 3), ("ConvNeXtXLarge", 25, 3))
 LARGEST = "ConvNeXtXLarge"
 MOST_READ, MOST_MEBIBYTES = 0.001, 120
+MOST_FETCHED, MOST_REQUESTS = 2_000_000, 100  # over HTTP, of the largest
 
 SAVE = "import sys, keras; getattr(keras.applications, sys.argv[1])(weights=None).save(sys.argv[2])"
 LOAD = "import sys, keras; print(keras.saving.load_model(sys.argv[1]).count_params())"
@@ -92,6 +93,22 @@ def measured(path: Path, name: str, floor: int | None, pairs: int) -> bool:
     return held
 
 
+def fetched(path: Path) -> bool:
+    """What is fetched of the same file from a server on this machine, by the server's own log."""
+    from tests.observation.range_server import over_http
+
+    size, requests = over_http(path)
+    held = size <= MOST_FETCHED and requests <= MOST_REQUESTS
+    _, single = over_http(path, mode="single")
+    print(
+        f"saved: {path.stem} over HTTP: {size:,} bytes in {requests} requests, at most "
+        f"{MOST_FETCHED:,} in {MOST_REQUESTS}: {'held' if held else 'MISSED'}; {single} requests "
+        "of a server that gives one range at a time",
+        flush=True,
+    )
+    return held
+
+
 def run() -> bool:
     held = True
     with tempfile.TemporaryDirectory() as folder:
@@ -99,5 +116,7 @@ def run() -> bool:
             path = Path(folder) / f"{name}.keras"
             command("-c", SAVE, name, str(path))
             held &= measured(path, name, floor, pairs)
+            if name == LARGEST:
+                held &= fetched(path)
             path.unlink()
     return held

@@ -157,7 +157,7 @@ def audit_subject(
     assert result.totals is not None
     output_shapes = architecture.output_shapes if architecture else ()
     claims, more = judge(subject.claims, result.rows, result.totals, output_shapes, subject.source)
-    findings = (*result.findings, *more, *observation.hazards)
+    findings = (*result.findings, *more)
     return Audit(
         target=subject.target,
         name=subject.name,

@@ -77,6 +77,9 @@ class _Reconciliation:
         self.stored = observation.stored
         self.side = "stored" if self.stored else "observed"
         self.result = Reconciled()
+        self.hazards: dict[str, list[Finding]] = {}  # what a file carries, by layer
+        for hazard in observation.hazards:
+            self.hazards.setdefault(hazard.path, []).append(hazard)
         self.counted: dict[int, str] = {}  # variable identity → the weight that it is counted as
         self.applied: set[str] = set()
 
@@ -91,6 +94,8 @@ class _Reconciliation:
         for path, rest in observed.items():
             self._enter(path, None, rest)
         self._enter_leftover()
+        rows = {row.path for row in self.result.rows}
+        elsewhere = [one for one in self.observation.hazards if one.path not in rows]
         for pattern in self.exempt:
             if pattern not in self.applied:
                 message = f"exempt {pattern!r}: no layer that needs an exemption has that path"
@@ -110,15 +115,16 @@ class _Reconciliation:
             ]
         self._check_outputs()
         self._check_trace()
+        self.result.findings += elsewhere
 
     def _enter(self, path: str, layer: Layer | None, observed: ObservedLayer | None) -> None:
         derived = layer.weights if layer else None
         held_weights = observed.weights if observed else None
         paired = list(pairs(layer, held_weights, stored=self.stored))
         findings = list(self._findings(path, layer, observed, paired))
-        status, reason = self._status(path, derived, observed, findings)
+        status, reason = self._status(path, derived, findings)
         if status != "exempt":
-            self.result.findings += findings
+            self.result.findings += [*findings, *self.hazards.get(path, ())]
         weights = tuple(self._weight_row(path, pair) for pair in paired)
         derivation = layer.derivation if layer else None
         complete = derived is not None
@@ -150,14 +156,10 @@ class _Reconciliation:
         )
 
     def _status(
-        self,
-        path: str,
-        derived: tuple[Weight, ...] | None,
-        observed: ObservedLayer | None,
-        findings: list[Finding],
+        self, path: str, derived: tuple[Weight, ...] | None, findings: list[Finding]
     ) -> tuple[str, str | None]:
         waiver = next((p for p in self.exempt if p == path or fnmatchcase(path, p)), None)
-        if waiver is not None and findings:
+        if waiver is not None and (findings or path in self.hazards):
             self.applied.add(waiver)
             return "exempt", self.exempt[waiver]
         codes = {found.code for found in findings}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from kerasaudit.derivation.architecture import Architecture, derive_architecture
 from kerasaudit.derivation.traced import complete, derive_traced, has_rule
@@ -18,7 +19,16 @@ from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.version import __version__
 from kerasaudit.zoo import Claim, checked_claims, checked_exemptions
 
-__all__ = ["audit", "audit_all"]
+__all__ = ["Audited", "attempt", "audit", "audit_all", "audit_subject", "examine", "one_subject"]
+
+_Made = TypeVar("_Made")
+
+
+class Audited(NamedTuple):
+    """An audit, and the architecture that it is of: `None` where nothing could be derived."""
+
+    audit: Audit
+    architecture: Architecture | None
 
 
 def audit(
@@ -52,13 +62,7 @@ def audit(
     >>> result.status, result.totals.params, result.layers[1].working
     ('ok', 320, '3·3·1·32 + 32')
     """
-    subjects = list(resolve(target, arguments))
-    if len(subjects) != 1:
-        raise TargetError(
-            f"{target}: expected the name of one model, received {len(subjects)}; "
-            "kerasaudit.audit_all takes several"
-        )
-    subject = subjects[0]
+    subject = one_subject(target, arguments, "; kerasaudit.audit_all takes several")
     if claims is not None:
         subject = replace(subject, claims=checked_claims(claims))
     subject = replace(subject, exempt={**subject.exempt, **checked_exemptions(exempt)})
@@ -86,14 +90,7 @@ def audit_all(
             continue
         started(entry.name, done, len(entries))
         subject = replace(entry, exempt={**entry.exempt, **checked_exemptions(exempt)})
-        try:
-            yield audit_subject(subject, input_shape)
-        except KerasAuditError as error:
-            yield _failure(subject.target, error)
-        except Exception as error:  # noqa: BLE001 - a fault of ours takes no other model with it
-            described = one_line(f"{type(error).__name__}: {error}")
-            message = f"{subject.target}: kerasaudit itself failed, {described}"
-            yield Failure(subject.target, message, error=error)
+        yield attempt(subject.target, partial(audit_subject, subject, input_shape))
 
 
 def _entries(target: object, arguments: Mapping[str, Any] | None) -> Iterator[Subject | Failure]:
@@ -104,12 +101,40 @@ def _entries(target: object, arguments: Mapping[str, Any] | None) -> Iterator[Su
         yield _failure(str(target), error)
 
 
+def one_subject(
+    target: object, arguments: Mapping[str, Any] | None = None, otherwise: str = ""
+) -> Subject:
+    """The one model that a target names; `otherwise` ends the message where it names several."""
+    subjects = list(resolve(target, arguments))
+    if len(subjects) != 1:
+        raise TargetError(
+            f"{target}: expected the name of one model, received {len(subjects)}{otherwise}"
+        )
+    return subjects[0]
+
+
+def attempt(target: str, work: Callable[[], _Made]) -> _Made | Failure:
+    """What the work on a target gives, or the failure that it ends in."""
+    try:
+        return work()
+    except KerasAuditError as error:
+        return _failure(target, error)
+    except Exception as error:  # noqa: BLE001 - a fault of ours takes no other model with it
+        described = one_line(f"{type(error).__name__}: {error}")
+        return Failure(target, f"{target}: kerasaudit itself failed, {described}", error=error)
+
+
 def _failure(target: str, error: KerasAuditError) -> Failure:
     return Failure(target, str(error), isinstance(error, NothingFoundError), error)
 
 
 def audit_subject(subject: Subject, input_shape: object = None) -> Audit:
     """Observe one resolved model, derive its config, reconcile the two and judge its claims."""
+    return examine(subject, input_shape).audit
+
+
+def examine(subject: Subject, input_shape: object = None) -> Audited:
+    """The audit of one resolved model, with the architecture that it is of."""
     given = input_shape if input_shape is not None else subject.input_shape
     observation = subject.observe(given, has_rule)
     architecture = _derive(observation, given)
@@ -118,7 +143,7 @@ def audit_subject(subject: Subject, input_shape: object = None) -> Audit:
     output_shapes = architecture.output_shapes if architecture else ()
     claims, more = judge(subject.claims, result.rows, result.totals, output_shapes, subject.source)
     findings = (*result.findings, *more)
-    return Audit(
+    audit = Audit(
         target=subject.target,
         name=subject.name,
         class_name=observation.class_name,
@@ -135,6 +160,7 @@ def audit_subject(subject: Subject, input_shape: object = None) -> Audit:
         versions={**observation.versions, "kerasaudit": __version__},
         notes=observation.notes,
     )
+    return Audited(audit, architecture)
 
 
 def _derive(observation: Observation, given: object) -> Architecture | None:

@@ -124,6 +124,7 @@ def _side(audit: Audit) -> Side:
         input_shapes=audit.input_shapes,
         output_shapes=audit.output_shapes,
         versions=audit.versions,
+        incomplete=tuple(f"{one.code} {one.message}" for one in audit.findings if one.incomplete),
     )
 
 

@@ -29,7 +29,10 @@ _REPORTS = "kerasaudit.report"
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two models: what it is, and how its own audit ended."""
+    """One of the two models: what it is, and how its own audit ended.
+
+    `incomplete` are its findings that say what could not be audited, in a line each.
+    """
 
     target: str
     name: str
@@ -39,6 +42,7 @@ class Side:
     input_shapes: tuple[Shape, ...]
     output_shapes: tuple[Shape | None, ...]
     versions: Mapping[str, str] = field(default_factory=dict)
+    incomplete: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def _family(results: Sequence[Result], otherwise: type) -> type:
         raise TargetError(
             "a report is of audits, of recorded gradients or of diffs, not of several"
         )
-    return next(iter(found), Audit)
+    return next(iter(found), otherwise)
 
 
 def save(results: Sequence[Result], path: str | Path, family: type = Audit) -> None:

@@ -52,7 +52,8 @@ def _rows(diff: Diff) -> Iterator[tuple[Any, ...]]:
         yield from _layer(change)
     for fed in diff.connections:
         sides = (" ".join(fed.old), " ".join(fed.new))
-        yield "connection", "changed", fed.old_path, fed.new_path, None, *sides, None
+        what = "outputs" if fed.new_path is None else "inputs"
+        yield "connection", "changed", fed.old_path, fed.new_path, what, *sides, None
     for total in diff.totals:
         if total.changed:
             figures = (total.old, total.new, total.difference)

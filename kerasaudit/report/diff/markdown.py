@@ -39,6 +39,11 @@ def _diff(diff: Diff) -> Iterable[str]:
     yield f"## {STATUS_MARKS[diff.status]} {code(diff.old.name)} → {code(diff.new.name)}"
     targets = f"{code(diff.old.target)} → {code(diff.new.target)}"
     yield f"{targets} · **{wording.status_line(diff)}**"
+    lines = [
+        f"- {prose(reason)}" for side in (diff.old, diff.new) for reason in wording.reasons(side)
+    ]
+    if lines:
+        yield "\n".join(lines)
     yield table("|total|before|after|difference|", _totals(diff), right=(1, 2, 3))
     changes, renamed = (listed(diff.layers, renamed=only) for only in (False, True))
     if changes:

@@ -76,8 +76,10 @@ def _print_diff(console: Console, diff: Diff) -> None:
     line = f"{STATUS_MARKS[diff.status]} {wording.status_line(diff)}"
     console.print(head.append(line, _STATUS_STYLES[diff.status]))
     for name, side in (("old", diff.old), ("new", diff.new)):
-        text = f"{name}  {printable(side.target)}  {wording.side_line(side)}"
+        text = f"{name}  {printable(side.target)} · {wording.side_line(side)}"
         console.print(indented(styled(text, "dim"), 2))
+        for reason in wording.reasons(side):
+            console.print(indented(styled(reason, "bold yellow"), 7))
     console.print()
     _print_layers(console, diff.layers)
     if diff.connections:

@@ -30,6 +30,7 @@ __all__ = [
     "listed",
     "params",
     "partition",
+    "reasons",
     "side_line",
     "status_line",
     "step",
@@ -44,6 +45,7 @@ ABSENT = "–"
 MARKS = {"added": "+", "removed": "−", "changed": "~", "renamed": "→", "moved": "↕"}
 STATUS_MARKS = {"equal": "✓", "different": "≠", "incomplete": "?"}
 
+_REASONS = 5  # so many findings say why a model could not be audited in full
 _VALUE = 60  # so many characters of a config value are shown
 _TALLIES = {
     "params": "parameters",
@@ -131,7 +133,14 @@ def side_line(side: Side) -> str:
     """What one of the two is."""
     ends = f"{shapes(side.input_shapes)} → {shapes(side.output_shapes)}"
     parts = [printable(side.class_name), _several(side.layers, "layer"), ends]
-    return "  ".join([*parts, *(["not audited in full"] if side.status == "incomplete" else [])])
+    return " · ".join([*parts, *(["not audited in full"] if side.status == "incomplete" else [])])
+
+
+def reasons(side: Side) -> list[str]:
+    """Why one of the two could not be audited in full."""
+    lines = [printable(line) for line in side.incomplete[:_REASONS]]
+    rest = len(side.incomplete) - len(lines)
+    return [*lines, *([f"{rest:,} more findings of this kind"] if rest else [])]
 
 
 def versions_line(diff: Diff) -> str:

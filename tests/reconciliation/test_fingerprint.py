@@ -1,0 +1,118 @@
+"""One form of a config: what versions of Keras write in other words is the same."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from kerasaudit.derivation.layer import LayerConfig
+from kerasaudit.reconciliation.fingerprint import fingerprint, unnumbered
+
+
+def values(config, class_name="Dense", **beside):
+    layer = LayerConfig({"class_name": class_name, "config": config, **beside})
+    return {".".join(key): value for key, value in fingerprint(layer).values.items()}
+
+
+KERAS_2 = {
+    "name": "out",
+    "trainable": True,
+    "dtype": "float32",
+    "units": 2,
+    "batch_input_shape": [None, 4],
+    "kernel_initializer": {
+        "class_name": "GlorotUniform",
+        "config": {"seed": None},
+        "shared_object_id": 1,
+    },
+}
+KERAS_3 = {
+    "name": "out",
+    "trainable": True,
+    "dtype": {
+        "module": "keras",
+        "class_name": "DTypePolicy",
+        "config": {"name": "float32"},
+        "registered_name": None,
+    },
+    "units": 2,
+    "batch_shape": (None, 4),
+    "kernel_initializer": {
+        "module": "keras.initializers",
+        "class_name": "GlorotUniform",
+        "config": {"seed": None},
+        "registered_name": None,
+    },
+    "quantization_config": None,
+}
+
+
+def test_keras_2_and_3_say_the_same() -> None:
+    assert values(KERAS_2) == values(KERAS_3)
+    assert values(KERAS_3) == {
+        "trainable": True,
+        "dtype": "float32",
+        "units": 2,
+        "batch_shape": (None, 4),
+        "kernel_initializer.class_name": "GlorotUniform",
+    }
+
+
+def test_what_every_layer_has_need_not_be_written() -> None:
+    assert values({}) == values({"trainable": True, "dtype": "float32"})
+    assert values({}) != values({"trainable": False})
+    assert values({}) != values({"dtype": "bfloat16"})
+
+
+def test_a_class_of_another_package_is_another_one() -> None:
+    mine = {"module": "mine", "class_name": "GlorotUniform", "config": {}}
+    ours = {"module": "keras.initializers", "class_name": "GlorotUniform", "config": {}}
+    assert values({"kernel_initializer": mine}) != values({"kernel_initializer": ours})
+
+
+def test_lists_of_lists_have_a_key_for_each() -> None:
+    assert values({"padding": [[1, 2], [3, 4]]})["padding.1"] == (3, 4)
+    assert values({"cells": [{"a": 1}, {"a": 2}]})["cells.1.a"] == 2
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_json_has_no_word_for_is_a_text(value) -> None:
+    assert values({"rate": value})["rate"] == str(value)
+    assert json.dumps(values({"rate": value}), allow_nan=False)
+
+
+def test_an_object_is_its_text_without_its_address() -> None:
+    class Thing:
+        pass
+
+    assert values({"thing": Thing()}) == values({"thing": Thing()})
+    assert "0x" not in values({"thing": Thing()})["thing"]
+
+
+def test_no_depth_is_too_deep() -> None:
+    nested: object = 1
+    for _ in range(5_000):
+        nested = [nested]
+    deep: dict[str, object] = {}
+    for _ in range(5_000):
+        deep = {"a": deep}
+    assert len(values({"list": nested, "mapping": deep})) == 4  # and trainable and dtype
+
+
+@pytest.mark.parametrize(
+    ("path", "class_name", "expected"),
+    [
+        ("conv2d", "Conv2D", "*"),
+        ("conv2d_12", "Conv2D", "*"),
+        ("conv2d_a", "Conv2D", "conv2d_a"),
+        ("conv2d_", "Conv2D", "conv2d_"),
+        ("conv2d", "Dense", "conv2d"),
+        ("input_1", "InputLayer", "*"),
+        ("input_layer_3", "InputLayer", "*"),
+        ("model_1/encoder/dense_2", "Dense", "*/encoder/*"),
+    ],
+)
+def test_only_names_of_keras_are_blank(path, class_name, expected) -> None:
+    assert unnumbered(path, class_name) == expected

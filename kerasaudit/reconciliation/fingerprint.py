@@ -2,15 +2,19 @@
 
 Versions of Keras write the same layer in other words: a dtype as a name or as a policy, a class
 with its module or without, an input shape under one key or another, a value that is not set as null
-or not at all. Here they are the same.
+or not at all, a value that a later version brought not at all. Here they are the same:
+`keras_defaults.json` holds what Keras's own classes take for a value that they are not given.
 """
 
 from __future__ import annotations
 
+import functools
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 from kerasaudit.derivation.layer import LayerConfig, automatic_name
@@ -42,31 +46,28 @@ class Fingerprint:
 def fingerprint(layer: LayerConfig) -> Fingerprint:
     """The config of a layer in one form, on a stack of its own however deep it is nested.
 
-    >>> held = {"class_name": "LSTM", "config": {"name": "lstm", "units": 4}}
-    >>> found = fingerprint(LayerConfig({"class_name": "Bidirectional", "config": {
-    ...     "name": "both", "layer": held, "merge_mode": "concat", "backward_layer": None}}))
+    >>> held = {"class_name": "Mine", "config": {"name": "mine", "units": 4}}
+    >>> found = fingerprint(LayerConfig({"class_name": "TimeDistributed", "config": {
+    ...     "name": "each", "layer": held, "note": None}}))
     >>> {".".join(key): value for key, value in sorted(found.values.items())}
-    ... # doctest: +NORMALIZE_WHITESPACE
-    {'dtype': 'float32', 'layer.class_name': 'LSTM', 'layer.units': 4, 'merge_mode': 'concat',
-     'trainable': True}
+    {'dtype': 'float32', 'layer.class_name': 'Mine', 'layer.units': 4, 'trainable': True}
     >>> found.names
-    {('layer', 'name'): 'lstm'}
+    {('layer', 'name'): 'mine'}
     """
-    values: dict[Key, Any] = {("trainable",): True}
-    if not layer.is_operation:
-        values["dtype",] = "float32"
+    values: dict[Key, Any] = {}
     names: dict[Key, str] = {}
-    stack = _entries((), layer.config)
+    taken = {"trainable": True} if layer.is_operation else _EVERY_LAYER
+    stack = _entries((), layer.config, {**taken, **_defaults().get(layer.keys[0], {})})
     while stack:
         key, value = stack.pop()
-        value = _dtype(value) if key[-1:] == ("dtype",) else value
-        if value is None or key == ("name",):
+        value = _FORMS.get(key[-1], _same)(value)
+        if key == ("name",):
             continue
         if isinstance(value, Mapping):
-            stack += _inside(key, value, values)
+            stack += _inside(key, value)
         elif isinstance(value, (list, tuple)) and any(isinstance(i, _NESTED) for i in value):
-            stack += [((*key, str(place)), item) for place, item in enumerate(value)]
-        elif key[-1] == "name" and isinstance(value, str):
+            stack += [((*key, str(place)), item) for place, item in enumerate(value)][::-1]
+        elif len(key) > 1 and key[-1] == "name" and isinstance(value, str):
             names[key] = value
         else:
             values[key] = _leaf(value)
@@ -74,28 +75,40 @@ def fingerprint(layer: LayerConfig) -> Fingerprint:
 
 
 _NESTED = (Mapping, list, tuple)
+_EVERY_LAYER: Mapping[str, Any] = {"trainable": True, "dtype": "float32"}
 
 
-def _entries(key: Key, config: Mapping[Any, Any]) -> list[tuple[Key, Any]]:
-    named = ((str(name), value) for name, value in config.items())
-    return [((*key, _RENAMED_KEYS.get(name, name)), value) for name, value in named]
+def _entries(
+    key: Key, config: Mapping[Any, Any], taken: Mapping[str, Any] | None = None
+) -> list[tuple[Key, Any]]:
+    """The values of a mapping, the last first; `taken` are those for what it does not say."""
+    given = {_RENAMED_KEYS.get(str(name), str(name)): value for name, value in config.items()}
+    said = {name: value for name, value in given.items() if value is not None}
+    return [((*key, name), value) for name, value in {**(taken or {}), **said}.items()][::-1]
 
 
-def _inside(key: Key, value: Mapping[Any, Any], values: dict[Key, Any]) -> list[tuple[Key, Any]]:
+@functools.cache
+def _defaults() -> Mapping[str, Mapping[str, Any]]:
+    text = files("kerasaudit.reconciliation").joinpath("keras_defaults.json").read_text("utf-8")
+    found: Mapping[str, Mapping[str, Any]] = json.loads(text)
+    return found
+
+
+def _inside(key: Key, value: Mapping[Any, Any]) -> list[tuple[Key, Any]]:
     """What a mapping holds: of a serialised object its class and its config, and nothing else.
 
     What stands beside them (how it was built, an identity within the file) follows from those.
     """
     config = value.get("config")
-    if isinstance(config, Mapping):
-        try:
-            values[*key, "class_name"] = LayerConfig(value).keys[0]
-        except ConfigError:
-            return _entries(key, value)
-        return _entries(key, config)
-    if not value:
-        values[key] = "{}"
-    return _entries(key, value)
+    if not isinstance(config, Mapping):
+        return _entries(key, value)
+    try:
+        kind = LayerConfig(value).keys[0]
+    except ConfigError:
+        return _entries(key, value)
+    known = _defaults().get(kind)
+    taken = {**_EVERY_LAYER, **known} if known is not None else None
+    return [*_entries(key, config, taken), ((*key, "class_name"), kind)]
 
 
 def _dtype(value: Any) -> Any:
@@ -113,6 +126,11 @@ def _leaf(value: Any) -> Any:
     return _scalar(value)
 
 
+def _axis(value: Any) -> Any:
+    """One axis, which Keras 2 wrote as a list of one."""
+    return value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
+
+
 def _scalar(value: Any) -> Any:
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -121,6 +139,14 @@ def _scalar(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return one_line(_ADDRESS.sub("", repr(value)))
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+# Values that have several forms, by their keys.
+_FORMS = {"axis": _axis, "dtype": _dtype}
 
 
 def unnumbered(path: str, class_name: str) -> str:

@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import kerasaudit as ka
+from kerasaudit.derivation.layer import automatic_name
 from kerasaudit.reconciliation.differences import Diff, LayerChange
 
 
@@ -66,7 +67,7 @@ def test_the_same_is_equal() -> None:
 def test_a_bias_that_is_gone() -> None:
     diff = ka.diff(sequential(dense("d", 10)), sequential(dense("d", 10, use_bias=False)))
     (change,) = diff.layers
-    assert [(one.key, one.old, one.new) for one in change.config] == [("use_bias", None, False)]
+    assert [(one.key, one.old, one.new) for one in change.config] == [("use_bias", True, False)]
     (weight,) = change.weights
     assert (weight.old_name, weight.new_name, weight.old_shape) == ("bias", None, (10,))
     assert change.difference == -10
@@ -264,6 +265,18 @@ def named(layers: list[tuple[str, dict[str, Any]]], prefix: str = "l") -> list[d
     ]
 
 
+def numbered(layers: list[tuple[str, dict[str, Any]]], start: int) -> list[dict[str, Any]]:
+    """The layers with the names that Keras gives, as if so many of each class had been made."""
+    made: dict[str, int] = {}
+    found = []
+    for name, config in layers:
+        number = made.get(name, start)
+        made[name] = number + 1
+        word = automatic_name(name)
+        found.append(layer(name, name=f"{word}_{number}" if number else word, **config))
+    return found
+
+
 def mirrored(change: LayerChange) -> tuple[Any, ...]:
     return (
         {"added": "removed", "removed": "added"}.get(change.kind, change.kind),
@@ -300,10 +313,13 @@ def test_a_model_does_not_differ_from_itself(layers) -> None:
     assert diff.unchanged == len(layers) + 1
 
 
-@given(_LAYERS, _LAYERS, st.booleans())
-def test_exchanging_the_sides_exchanges_the_diff(one, other, same_names) -> None:
-    old = sequential(*named(one))
-    new = sequential(*named(other, "l" if same_names else "m"))
+@given(_LAYERS, _LAYERS, st.sampled_from(["the same names", "other names", *range(3)]))
+def test_exchanging_the_sides_exchanges_the_diff(one, other, names) -> None:
+    if isinstance(names, int):
+        old, new = sequential(*numbered(one, 0)), sequential(*numbered(other, names))
+    else:
+        prefix = "l" if names == "the same names" else "m"
+        old, new = sequential(*named(one)), sequential(*named(other, prefix))
     there, back = ka.diff(old, new), ka.diff(new, old)
     assert sorted(map(itself, there.layers), key=str) == sorted(map(mirrored, back.layers), key=str)
     assert [one.difference for one in there.totals] == [
@@ -339,6 +355,15 @@ def test_renamed_layers_are_renamed_alone(layers, data) -> None:
     }
     assert diff.connections == ()
     assert not any(tally.changed for tally in diff.totals)
+
+
+@given(_LAYERS, st.integers(1, 12))
+def test_names_that_count_on_are_renamed_alone(layers, start) -> None:
+    diff = ka.diff(sequential(*numbered(layers, 0)), sequential(*numbered(layers, start)))
+    assert [change.kind for change in diff.layers] == ["renamed"] * len(layers)
+    assert [change.new_position for change in diff.layers] == list(range(1, len(layers) + 1))
+    assert [change.old_position for change in diff.layers] == list(range(1, len(layers) + 1))
+    assert diff.connections == ()
 
 
 @given(_LAYERS, st.integers(1, 3), st.integers(0, 8))

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
+from pathlib import Path
 
 import pytest
 
 from kerasaudit.derivation.layer import LayerConfig
+from kerasaudit.reconciliation import fingerprint as fingerprint_module
 from kerasaudit.reconciliation.fingerprint import fingerprint, unnumbered
+
+_SPEC = importlib.util.spec_from_file_location(
+    "keras_defaults", Path(__file__).with_name("keras_defaults.py")
+)
+assert _SPEC is not None
+assert _SPEC.loader is not None
+_KERAS = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(_KERAS)
+defaults = _KERAS.defaults
 
 
 def values(config, class_name="Dense", **beside):
@@ -51,13 +63,35 @@ KERAS_3 = {
 
 def test_keras_2_and_3_say_the_same() -> None:
     assert values(KERAS_2) == values(KERAS_3)
-    assert values(KERAS_3) == {
+    assert values(KERAS_3, "Mine") == {
         "trainable": True,
         "dtype": "float32",
         "units": 2,
         "batch_shape": (None, 4),
         "kernel_initializer.class_name": "GlorotUniform",
     }
+    assert values({"axis": [3]}, "BatchNormalization") == values({"axis": 3}, "BatchNormalization")
+
+
+def test_what_a_config_leaves_out_is_what_keras_takes() -> None:
+    assert values({"units": 2}) == values(KERAS_3 | {"batch_shape": None})
+    given = values({"units": 2, "kernel_initializer": {"class_name": "Ones", "config": {}}})
+    assert given["kernel_initializer.class_name"] == "Ones"
+    assert given["activation"] == "linear"
+    inner = {"class_name": "Dense", "config": {"name": "d", "units": 2}}
+    assert values({"layer": inner}, "TimeDistributed")["layer.use_bias"] is True
+    mine = {"module": "mine", "registered_name": "mine>Dense"}
+    assert "use_bias" not in values({"units": 2}, **mine)
+
+
+def test_what_keras_takes_is_what_the_installed_one_takes() -> None:
+    """Of the classes and values that the installed version has: they come with versions."""
+    known = fingerprint_module._defaults()
+    live = defaults()
+    assert len(set(known) & set(live)) > 90
+    for name in set(known) & set(live):
+        for key in set(known[name]) & set(live[name]):
+            assert known[name][key] == live[name][key], (name, key)
 
 
 def test_what_every_layer_has_need_not_be_written() -> None:
@@ -98,7 +132,8 @@ def test_no_depth_is_too_deep() -> None:
     deep: dict[str, object] = {}
     for _ in range(5_000):
         deep = {"a": deep}
-    assert len(values({"list": nested, "mapping": deep})) == 4  # and trainable and dtype
+    found = values({"list": nested, "mapping": deep}, "Mine")
+    assert set(found) == {"trainable", "dtype", "list" + ".0" * 4_999}
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ __all__ = ["FORMAT", "SUFFIX", "render", "write"]
 FORMAT = "terminal"
 SUFFIX = None
 
+_NO_FIGURES = ("renamed", "moved")
 _STYLES = {"added": "green", "removed": "bold red", "changed": "bold yellow"}
 _STATUS_STYLES = {"equal": "green", "different": "bold yellow", "incomplete": "bold yellow"}
 
@@ -92,22 +93,22 @@ def _print_diff(console: Console, diff: Diff) -> None:
 
 def _print_layers(console: Console, changes: Sequence[LayerChange]) -> None:
     """A line for each layer, what of it changed below; figures in columns where they fit."""
-    figures = [wording.params(change) for change in changes]
-    widths = [max(map(len, column), default=0) for column in zip(*figures, strict=True)]
+    figures = {id(one): wording.params(one) for one in changes if one.kind not in _NO_FIGURES}
+    widths = [max(map(len, column)) for column in zip(*figures.values(), strict=True)]
     names = [_name(change) for change in changes]
-    room = console.width - 2 - sum(widths or [0]) - 7
+    room = console.width - 9 - sum(widths)
     column = min(max((name.cell_len for name in names), default=0), room)
-    for change, name, row in zip(changes, names, figures, strict=True):
-        texts = [f"{text:>{width}}" for text, width in zip(row, widths, strict=True)]
-        right = f"{texts[0]} → {texts[1]}  {texts[2]}"
-        if change.kind in ("renamed", "moved"):
-            console.print(indented(name, 2))
-        elif name.cell_len <= column:
-            space = " " * (column - name.cell_len + 2)
-            console.print(indented(name.append(space).append(right), 2))
-        else:
-            console.print(indented(name, 2))
-            console.print(indented(plain(" " * (column + 2) + right), 2))
+    for change, name in zip(changes, names, strict=True):
+        if id(change) in figures:
+            padded = zip(figures[id(change)], widths, strict=True)
+            before, after, difference = (f"{text:>{width}}" for text, width in padded)
+            space = " " * (column + 2 - min(name.cell_len, column))
+            right = f"{space}{before} → {after}  {difference}"
+            if name.cell_len <= column:
+                name.append(right)
+            else:
+                name.append(f"\n{' ' * column}{right}")
+        console.print(indented(name, 2))
         _print_details(console, wording.details(change))
     if changes:
         console.print()

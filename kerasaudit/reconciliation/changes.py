@@ -106,7 +106,9 @@ def _change(
 
 
 def _params(row: LayerRow) -> int | None:
-    return row.observed if row.derived is None else row.derived
+    """Its parameters: by arithmetic, or as far as that is not known, as they are held."""
+    known = (one for one in (row.derived, row.observed, row.stored) if one is not None)
+    return next(known, None)
 
 
 def _value_changes(old: Mapping[Key, Any], new: Mapping[Key, Any]) -> Iterator[ValueChange]:

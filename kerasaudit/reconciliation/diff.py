@@ -104,6 +104,7 @@ def compare_audited(old: Audited, new: Audited) -> Diff:
         layers=layers,
         connections=connections,
         totals=totals,
+        connections_known=all(map(_connections_known, (old.architecture, new.architecture))),
     )
     return replace(found, status=_status(found))
 
@@ -251,6 +252,12 @@ def _inputs(architecture: Architecture) -> dict[str | None, list[list[_Taken]]]:
     if architecture.outputs is not None:
         found[None] = [taken(architecture.outputs)]
     return found
+
+
+def _connections_known(architecture: Architecture | None) -> bool:
+    if architecture is None or architecture.outputs is None:
+        return False
+    return all(call.sources is not None for call in architecture.calls)
 
 
 def _renamed(source: _Taken, renamed: Mapping[str, str]) -> _Taken | None:

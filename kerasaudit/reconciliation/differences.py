@@ -153,7 +153,8 @@ class Diff:
 
     `status`: "equal", "different" or "incomplete" (one of them could not be audited in full, which
     outranks the rest). `unchanged` counts the layers that are the same. `totals` are all tallies,
-    changed or not.
+    changed or not. `connections_known`: of both models it is known what feeds every layer, which a
+    subclassed one does not tell.
     """
 
     old: Side
@@ -163,6 +164,7 @@ class Diff:
     layers: tuple[LayerChange, ...]
     connections: tuple[ConnectionChange, ...]
     totals: tuple[TallyChange, ...]
+    connections_known: bool = True
 
     @property
     def ok(self) -> bool:

@@ -205,6 +205,73 @@ def test_live_models_built_one_after_the_other_are_renamed_alone() -> None:
     ]
 
 
+def test_what_a_float_layer_becomes_when_it_is_quantised_or_adapted() -> None:
+    import keras
+
+    def net() -> Any:
+        return keras.Sequential([keras.Input((16,), name="x"), keras.layers.Dense(8, name="d")])
+
+    quantised, adapted = net(), net()
+    quantised.layers[0].quantize("int8")
+    adapted.layers[0].enable_lora(2)
+    # 16·8 + 8 = 136; a scale for each of 8 units; adapters of 16·2 + 2·8 = 48.
+    (change,) = ka.diff(net(), quantised).layers
+    assert (change.old_params, change.new_params) == (136, 136 + 8)
+    weights = {one.name: (one.old_shape, one.new_shape, one.new_dtype) for one in change.weights}
+    assert weights["kernel"] == ((16, 8), (16, 8), "int8")
+    assert weights["kernel_scale"][:2] == (None, (8,))
+    (change,) = ka.diff(net(), adapted).layers
+    assert (change.old_params, change.new_params) == (136, 136 + 48)
+    assert {one.name for one in change.weights} == {"kernel", "lora_kernel_a", "lora_kernel_b"}
+
+
+def test_subclassed_models_are_compared_layer_by_layer() -> None:
+    import keras
+
+    class Net(keras.Model):
+        def __init__(self, units: int) -> None:
+            super().__init__(name="net")
+            self.first = keras.layers.Dense(units, name="first")
+            self.second = keras.layers.Dense(2, name="second")
+
+        def call(self, x: Any) -> Any:
+            return self.second(self.first(x))
+
+    def built(units: int) -> Any:
+        net = Net(units)
+        net(keras.ops.ones((1, 3)))
+        return net
+
+    same = ka.diff(built(4), built(4))
+    assert (same.ok, same.unchanged, same.connections_known) == (True, 2, False)
+    # 3·4 + 4 = 16 and 3·5 + 5 = 20; 4·2 + 2 = 10 and 5·2 + 2 = 12.
+    diff = ka.diff(built(4), built(5))
+    assert [(one.path, one.old_params, one.new_params) for one in diff.layers] == [
+        ("first", 16, 20),
+        ("second", 10, 12),
+    ]
+
+
+def test_a_config_that_leaves_out_what_keras_takes_anyway_is_equal() -> None:
+    import keras
+
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3), name="x"),
+            keras.layers.Conv2D(4, 3, name="c"),
+            keras.layers.BatchNormalization(name="n"),
+        ]
+    )
+    bare = sequential(
+        layer("Conv2D", name="c", filters=4, kernel_size=[3, 3]),
+        layer("BatchNormalization", name="n"),
+    )
+    bare["config"]["layers"][0]["config"]["batch_shape"] = [None, 8, 8, 3]
+    diff = ka.diff(bare, model)
+    assert [one for change in diff.layers for one in change.config] == []
+    assert diff.ok
+
+
 def test_documented_models_part_where_their_paper_says() -> None:
     # VGG-19 has one more 3×3 convolution in each of the last three blocks:
     # 9·256·256 + 256 = 590,080 and twice 9·512·512 + 512 = 2,359,808.

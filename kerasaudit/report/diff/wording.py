@@ -125,8 +125,10 @@ def unchanged_line(diff: Diff) -> str:
     if diff.differs:
         verb = "is" if diff.unchanged == 1 else "are"
         return f"{_several(diff.unchanged, 'layer')} {verb} the same"
-    compared = f"{_several(diff.unchanged, 'layer')} compared"
-    return f"{compared}: config, weights, connections and all tallies are the same"
+    compared = f"{_several(diff.unchanged, 'layer')} compared: config, weights"
+    if not diff.connections_known:
+        return f"{compared} and all tallies are the same; what feeds each is not known"
+    return f"{compared}, connections and all tallies are the same"
 
 
 def side_line(side: Side) -> str:

@@ -17,6 +17,7 @@ from kerasaudit.errors import KerasAuditError, TargetError, one_line
 from kerasaudit.version import __version__
 
 if TYPE_CHECKING:
+    from kerasaudit.config import Limits
     from kerasaudit.gradients.run import Run
     from kerasaudit.gradients.summary import RunSummary
     from kerasaudit.reconciliation.differences import Diff
@@ -66,6 +67,18 @@ def command() -> None:
     help="Waive a layer (a path or a pattern), with the reason. Repeatable.",
 )
 @click.option(
+    "--against",
+    metavar="TARGET",
+    help="Hold a file's weights against the architecture of another target.",
+)
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=N",
+    help="Read less or more of a file than by default (config_bytes, seconds, …). Repeatable.",
+)
+@click.option(
     "--layers/--no-layers",
     default=None,
     help="Print every layer's working, or only a line for each model. [default: by their number]",
@@ -78,6 +91,8 @@ def audit(
     arguments: str | None,
     input_shape: str | None,
     exemptions: tuple[str, ...],
+    against: str | None,
+    limits: tuple[str, ...],
     layers: bool | None,
     debug: bool,
 ) -> None:
@@ -85,12 +100,14 @@ def audit(
 
     \b
     TARGET is one of
-      a folder                  its builders and config files
+      a folder                  its builders and model files
       file.py                   the builders in it (@kerasaudit.builder)
       file.py::builder          one function that returns a Keras model
       package.module:callable   the same, imported
-      config.json               what model.to_json() writes; needs no Keras
-      a glob                    'configs/*.json'
+      a model file              .keras (or unzipped), .h5, .weights.h5, .weights.json,
+                                .npz, config .json: read where it lies, needs no Keras
+                                and runs nothing of it
+      a glob                    'runs/*.keras'
       zoo:  zoo:lenet5          the bundled documented models
     """
     with _OneLineErrors(debug):
@@ -105,6 +122,8 @@ def audit(
                 _parse_shape(input_shape),
                 arguments=_parse_arguments(arguments),
                 exempt=dict(map(_parse_exemption, exemptions)),
+                against=against,
+                limits=_parse_limits(limits),
                 started=progress.started,
             )
             results = list(outcomes)
@@ -197,6 +216,13 @@ def gradients(
     metavar="SHAPE",
     help="Derive both with this input shape, the batch axis first: 'None,224,224,3' or JSON.",
 )
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=N",
+    help="Read less or more of a file than by default (config_bytes, seconds, …). Repeatable.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def diff(
     old: str,
@@ -205,6 +231,7 @@ def diff(
     paths: tuple[str, ...],
     arguments: str | None,
     input_shape: str | None,
+    limits: tuple[str, ...],
     debug: bool,
 ) -> None:
     r"""Compare two models: layers, config values, weights, connections, and every tally.
@@ -222,8 +249,13 @@ def diff(
 
         for path in paths:
             report.check(path, Diff)  # before the work, not after it
-        shape, keywords = _parse_shape(input_shape), _parse_arguments(arguments)
-        results = diff_outcomes(old, new, shape, arguments=keywords)
+        results = diff_outcomes(
+            old,
+            new,
+            _parse_shape(input_shape),
+            arguments=_parse_arguments(arguments),
+            limits=_parse_limits(limits),
+        )
         for path in paths:
             report.save(results, path, Diff)
         if format_ == "terminal":
@@ -471,6 +503,14 @@ def _parse_shape(text: str | None) -> Any:
                 f"received {text!r}"
             )
     return tuple(extents)
+
+
+def _parse_limits(texts: tuple[str, ...]) -> Limits:
+    """Limits as NAME=NUMBER, the others as they are by default."""
+    from kerasaudit.config import checked_limits
+
+    pairs = [text.partition("=") for text in texts]
+    return checked_limits({name.strip(): number.strip() for name, _, number in pairs})
 
 
 def _parse_json(option: str, text: str, expected: str) -> Any:

@@ -32,7 +32,8 @@ def one_line(text: object, limit: int = 500) -> str:
     >>> one_line("two\nlines")
     'two lines'
     """
-    collapsed = " ".join(str(text).split())
+    # Of a text of millions of characters the first are enough, whatever there is to collapse.
+    collapsed = " ".join(str(text)[: 100 * limit].split())
     printable = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in collapsed)
     return printable if len(printable) <= limit else printable[: limit - 1] + "…"
 

@@ -144,5 +144,11 @@ def test_an_input_shape_is_for_both(folder):
     assert "expected an input shape that fits (None, 64), received (None, 32)" in result.stderr
 
 
+def test_a_file_is_read_within_its_limits(folder):
+    result = invoke("old.json", "new.json", "--limit", "config_bytes=10")
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 2
+
+
 def test_debug_shows_where(folder):
     assert "Traceback" in invoke("old.json", "gone.json", "--debug").stderr

@@ -20,7 +20,8 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_python_examples_give_what_they_show(keras):
+def test_the_python_examples_give_what_they_show(keras, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     text = "\n".join(blocks("python"))
     test = doctest.DocTestParser().get_doctest(text, {}, "README.md", "README.md", 0)
     assert len(test.examples) > 15
@@ -59,7 +60,7 @@ def test_the_readme_names_only_options_and_commands_that_exist():
 
     helps = [
         CliRunner().invoke(command, [*name, "--help"]).output
-        for name in ([], ["audit"], ["gradients"])
+        for name in ([], ["audit"], ["diff"], ["gradients"])
     ]
     # pip's and pytest's own options are not ours
     ours = "\n".join(line for line in README.splitlines() if "venv" not in line)

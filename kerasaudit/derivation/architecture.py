@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 # Models that call models twice, level upon level, make a small config call almost without end.
-_MOST_CALLS = 200_000
+_MOST_CALLS = 100_000
 
 _Item = TypeVar("_Item")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
-from kerasaudit.derivation.shape import Shape, is_shape
+from kerasaudit.derivation.shape import LARGEST, Shape, is_shape
 from kerasaudit.errors import ConfigError, ShapeError, UnsupportedError
 
 __all__ = ["LayerConfig", "automatic_name"]
@@ -142,8 +142,8 @@ class LayerConfig:
     def integer(self, key: str, default: Any = _REQUIRED, minimum: int = 1) -> int:
         """An integer of at least `minimum` (a bool is none)."""
         value = self.config.get(key, default)
-        if not _is_integer(value) or value < minimum:
-            self._refuse(key, _integer_words(minimum), value)
+        if not _is_integer(value) or not minimum <= value <= LARGEST:
+            self._refuse(key, _integer_words(minimum, value), value)
         return int(value)
 
     def boolean(self, key: str, default: bool) -> bool:
@@ -172,11 +172,11 @@ class LayerConfig:
         values = tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
         if len(values) == rank:
             for number in values:
-                if not _is_integer(number) or number < minimum:
+                if not _is_integer(number) or not minimum <= number <= LARGEST:
                     break
             else:
                 return values
-        self._refuse(key, f"{_integer_words(minimum)} or {rank} of them", value)
+        self._refuse(key, f"{_integer_words(minimum, value)} or {rank} of them", value)
 
     def axes(self, key: str, default: int | tuple[int, ...], x: Shape) -> tuple[int, ...]:
         """One axis or several, counted from either end of shape `x`, as non-negative indices."""
@@ -285,7 +285,9 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _integer_words(minimum: int) -> str:
+def _integer_words(minimum: int, value: object) -> str:
+    if _is_integer(value) and cast("int", value) > LARGEST:
+        return "an integer below 2^63"
     return {0: "a non-negative integer", 1: "a positive integer"}.get(
         minimum, f"an integer of at least {minimum}"
     )

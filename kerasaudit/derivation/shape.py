@@ -27,16 +27,20 @@ Extent = int | None
 Shape = tuple[Extent, ...]
 
 
+LARGEST = 2**63 - 1  # no array of any library has a longer extent
+
+
 def is_shape(value: object) -> bool:
-    """Whether `value` is one shape (flat, of extents that are not negative), not several.
+    """Whether `value` is one shape (flat, of extents that an array can have), not several.
 
     >>> is_shape((None, 28, 28, 1)), is_shape([(None, 4), (None, 4)])
     (True, False)
     """
     if not isinstance(value, (tuple, list)):
         return False
-    for item in value:  # noqa: SIM110 - a loop: this runs several times for every call of a model
-        if item is not None and (type(item) is not int or item < 0):  # a bool is no extent
+    for item in value:
+        # A bool is no extent.
+        if item is not None and (type(item) is not int or not 0 <= item <= LARGEST):
             return False
     return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -51,12 +51,11 @@ class Link:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tree:
     """The groups, datasets and links of a weights file; paths without a leading slash.
 
-    `attributes` has the few attributes that are read (texts and lists of texts), by path and name.
-    `unread` are those that could not be, each with why.
+    `attributes` has those that are texts or lists of texts, by path and name.
     """
 
     groups: tuple[str, ...] = ()
@@ -64,12 +63,41 @@ class Tree:
     links: tuple[Link, ...] = ()
     attributes: Mapping[str, Mapping[str, str | tuple[str, ...]]] = field(default_factory=dict)
 
+    @cached_property
+    def group_names(self) -> frozenset[str]:
+        """The groups, to look one up."""
+        return frozenset(self.groups)
+
 
 class Node(NamedTuple):
-    """A mapping in a config, and where it stands: "config/layers/3/config/activation"."""
+    """A mapping in a config, the mapping around it, and the keys and places that lead here from it.
 
-    where: str
+    Where a node stands is put together when it is asked for: held for each, it would take more
+    room than a file that nests and repeats long keys should be given.
+    """
+
+    parent: Node | None
+    keys: tuple[str | int, ...]
     value: Mapping[str, Any]
+
+    @property
+    def around(self) -> Iterator[Node]:
+        """The mappings around this one, from the next to the outermost."""
+        node = self.parent
+        while node is not None:
+            yield node
+            node = node.parent
+
+    @property
+    def steps(self) -> tuple[str | int, ...]:
+        """What leads here from the file: `("config", "config", "layers", 3)`."""
+        found = [self.keys, *(node.keys for node in self.around)]
+        return tuple(key for keys in reversed(found) for key in keys)
+
+    @property
+    def where(self) -> str:
+        """Where it stands: "config/config/layers/3/config/activation"."""
+        return "/".join(map(str, self.steps))
 
 
 @dataclass(frozen=True)
@@ -90,23 +118,37 @@ class Contents:
     tree: Tree | None = None
     problems: tuple[str, ...] = ()
 
-    @cached_property
-    def nodes(self) -> tuple[Node, ...]:
-        """Every mapping in the config and in the compilation, wherever it stands."""
-        return tuple(
-            node
-            for where, root in (("config", self.config), ("compile_config", self.compiled))
-            for node in _mappings(where, root)
-        )
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """Every mapping in the config and in the compilation, wherever it stands, one at a time."""
+        yield from _mappings("config", self.config)
+        yield from _mappings("compile_config", self.compiled)
 
 
-def _mappings(where: str, root: Any) -> Iterator[Node]:
+_Entry = tuple[Node | None, tuple[str | int, ...], Any]  # the parent, the keys, the value
+
+
+def _mappings(name: str, root: Any) -> Iterator[Node]:
     """Every mapping in nested lists and mappings, in order, without recursion."""
-    stack = [(where, root)]
+    stack: list[Iterator[_Entry]] = [iter([(None, (name,), root)])]
     while stack:
-        path, value = stack.pop()
+        following = next(stack[-1], None)
+        if following is None:
+            stack.pop()
+            continue
+        parent, keys, value = following
         if isinstance(value, dict):
-            yield Node(path, value)
-            stack += [(f"{path}/{key}", value[key]) for key in reversed(value)]
+            node = Node(parent, keys, value)
+            yield node
+            stack.append(_entries(node, (), value.items()))
         elif isinstance(value, list):
-            stack += [(f"{path}/{place}", value[place]) for place in reversed(range(len(value)))]
+            stack.append(_entries(parent, keys, enumerate(value)))
+
+
+def _entries(
+    parent: Node | None, keys: tuple[str | int, ...], entries: Iterable[tuple[str | int, Any]]
+) -> Iterator[_Entry]:
+    """The lists and mappings among the entries of one of them."""
+    return (
+        (parent, (*keys, key), value) for key, value in entries if isinstance(value, (dict, list))
+    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kerasaudit.finding import Finding
 from kerasaudit.trace import Trace
 
 __all__ = ["Observation", "ObservedLayer", "ObservedState", "ObservedWeight"]
@@ -18,13 +19,16 @@ class ObservedWeight:
     `name` is its name within the layer, `path` its full path in the model; `trainable` is what
     holds in training, containers taken into account; `identity` tells one variable held twice
     from two. `statistic`: no training changes it, frozen or not (a moving mean).
+
+    Of a file, `path` is the dataset's, `name` may end in the number that it has within its layer
+    ("query/0"), and `trainable` is `None`: no file says.
     """
 
     name: str
     path: str
     shape: tuple[int, ...]
     dtype: str
-    trainable: bool
+    trainable: bool | None
     identity: int
     statistic: bool = False
 
@@ -45,14 +49,14 @@ class ObservedState:
 
     `recurrent` is what stateful recurrent layers keep from one batch to the next.
     `summary_total` is what `model.summary()` prints as "Total params": the weights, and the
-    optimizer's variables once it has any.
+    optimizer's variables once it has any. Of a file only the optimizer's variables are known.
     """
 
-    seeds: int
-    recurrent: int
-    metrics: int
+    seeds: int | None
+    recurrent: int | None
+    metrics: int | None
     optimizer: int
-    summary_total: int
+    summary_total: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,9 @@ class Observation:
     `layers` is `None` where nothing is held (a config alone). `own` are weights that belong to the
     model and to none of its layers. `params` is the model's own total. `notes` say what is worth
     knowing of how it was observed, in a line each.
+
+    `stored`: it is a file that holds it, and no model in memory. `hazards` are the findings that a
+    file itself gives rise to, `problems` what could not be read of it.
     """
 
     name: str
@@ -78,3 +85,6 @@ class Observation:
     trace: Trace | None = None
     state: ObservedState | None = None
     notes: tuple[str, ...] = ()
+    stored: bool = False
+    hazards: tuple[Finding, ...] = ()
+    problems: tuple[str, ...] = ()

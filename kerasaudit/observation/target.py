@@ -8,23 +8,31 @@ from __future__ import annotations
 
 import glob
 import importlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from kerasaudit import zoo
 from kerasaudit.backend import importing
+from kerasaudit.config import DEFAULT_LIMITS, Limits
 from kerasaudit.errors import KerasAuditError, NothingFoundError, TargetError
 from kerasaudit.observation import archive, live
+from kerasaudit.observation.config_json import looks_like_config
+from kerasaudit.observation.contents import Contents
+from kerasaudit.observation.hazards import inspect
 from kerasaudit.observation.observed import Observation
+from kerasaudit.observation.stored import observe_contents
 from kerasaudit.observation.tree import HasRule
 from kerasaudit.zoo import Builder, Claim
 
-__all__ = ["Subject", "resolve"]
+__all__ = ["Subject", "observe_file", "resolve"]
 
-_ARCHIVES = (".keras", ".h5", ".hdf5", ".npz")
+# What a folder is searched for. Any file that is named itself is read, whatever its name.
+_MODEL_FILES = ("*.keras", "*.h5", "*.hdf5", "*.weights.npz", "*.json")
+_SHARD = re.compile(r"(.*)_\d{5}\.weights\.h5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +41,14 @@ class Subject:
 
     `observe` is given the input shape that was asked for (or `None`), and what tells whether a
     layer has a rule. `build` gives the live model; it is `None` where there is none (a config).
+    `read` gives what a file holds within limits; it is `None` where no file is named.
     """
 
     target: str
     name: str
     observe: Callable[[Any, HasRule], Observation]
     build: Callable[[], Any] | None = None
+    read: Callable[[Limits], Contents] | None = None
     source: str | None = None
     summary: str = ""
     claims: tuple[Claim, ...] = ()
@@ -51,8 +61,8 @@ def resolve(target: object, arguments: Mapping[str, Any] | None = None) -> Itera
 
     Args:
         target: a Keras model, a builder function, a config dict, or a string or path: a folder,
-            `file.py`, `file.py::builder`, `package.module:callable`, a config `.json`, a glob,
-            `zoo:`, `zoo:NAME`.
+            `file.py`, `file.py::builder`, `package.module:callable`, a model file (`.keras`,
+            `.h5`, `.weights.h5`, a config `.json`), a glob, `zoo:`, `zoo:NAME`.
         arguments: keyword arguments for the builder that the target names.
 
     Raises:
@@ -79,12 +89,16 @@ def resolve(target: object, arguments: Mapping[str, Any] | None = None) -> Itera
 
 
 def _observe_config(config: Mapping[str, Any]) -> Observation:
-    if not archive.looks_like_config(config):
+    _check_config(config)
+    return archive.from_config(config)
+
+
+def _check_config(config: Mapping[str, Any]) -> None:
+    if not looks_like_config(config):
         raise TargetError(
             "expected the config of a Keras model (class_name and config with layers), "
             f"received a dict with the keys {sorted(map(str, config))[:6]}"
         )
-    return archive.from_config(config)
 
 
 def _from_builder(entry: Builder, target: str, arguments: Mapping[str, Any]) -> Subject:
@@ -113,6 +127,8 @@ def _resolve_name(target: str, arguments: Mapping[str, Any]) -> Iterator[Subject
         yield from _resolve_zoo(target, arguments)
     elif separator:
         yield _from_builder(_builder_of_file(path, name), target, arguments)
+    elif path.is_dir() and archive.is_model_folder(path):
+        yield _from_file(path)
     elif path.is_dir():
         yield from _resolve_folder(path, arguments)
     elif path.is_file():
@@ -124,7 +140,7 @@ def _resolve_name(target: str, arguments: Mapping[str, Any]) -> Iterator[Subject
     else:
         raise TargetError(
             f"{target}: no such file or folder (a target is a folder, file.py, file.py::builder, "
-            "package.module:callable, a config .json, zoo: or zoo:NAME)"
+            "package.module:callable, a model file, zoo: or zoo:NAME)"
         )
 
 
@@ -153,9 +169,25 @@ def _resolve_glob(pattern: str, arguments: Mapping[str, Any]) -> Iterator[Subjec
 
 def _resolve_folder(directory: Path, arguments: Mapping[str, Any]) -> Iterator[Subject]:
     python = [(path, _builders_of_file(path, arguments)) for path in zoo.builder_files(directory)]
-    configs = (path for path in sorted(directory.rglob("*.json")) if _is_config_file(path))
-    subjects = _one_by_one((*python, *((path, iter([_from_json(path)])) for path in configs)))
+    files = ((path, iter([_from_file(path)])) for path in _model_files(directory))
+    subjects = _one_by_one((*python, *files))
     yield from _at_least_one(subjects, f"{directory}: no builder and no model file in this folder")
+
+
+def _model_files(directory: Path) -> Iterator[Path]:
+    """The model files in a folder and below it; shards are read with the index that names them."""
+    for path in sorted({path for kind in _MODEL_FILES for path in directory.rglob(kind)}):
+        shard = _SHARD.fullmatch(path.name)
+        if shard is not None and (path.parent / f"{shard[1]}.weights.json").is_file():
+            continue
+        if path.suffix == ".json" and not _is_config_file(path):
+            continue
+        if archive.is_model_folder(path) or (path.is_file() and not _in_model_folder(path)):
+            yield path
+
+
+def _in_model_folder(path: Path) -> bool:
+    return any(archive.is_model_folder(folder) for folder in path.parents[:1])
 
 
 def _one_by_one(
@@ -188,12 +220,12 @@ def _at_least_one(subjects: Iterator[Subject], otherwise: str) -> Iterator[Subje
 
 
 def _is_config_file(path: Path) -> bool:
-    """A folder may hold any JSON; only what has the form of a model's config is meant."""
+    """A folder may hold any JSON; only a model's config or an index of shards is meant."""
     try:
-        archive.read_config(path)
+        contents = archive.read_contents(path)
     except TargetError:
         return False
-    return True
+    return contents.form == "weights" or looks_like_config(contents.config)
 
 
 def _resolve_file(path: Path, arguments: Mapping[str, Any]) -> Iterator[Subject]:
@@ -206,20 +238,27 @@ def _resolve_file(path: Path, arguments: Mapping[str, Any]) -> Iterator[Subject]
                 f"name a function with {path}::FUNCTION"
             )
         yield from subjects
-    elif suffix == ".json":
-        yield _from_json(path)
-    elif suffix in _ARCHIVES:
-        raise TargetError(f"{path}: saved models ({suffix}) are not read by this version")
     else:
-        raise TargetError(f"{path}: expected a .py or .json file, received {suffix or 'no suffix'}")
+        yield _from_file(path)
 
 
-def _from_json(path: Path) -> Subject:
+def _from_file(path: Path) -> Subject:
+    def read(limits: Limits) -> Contents:
+        return archive.read_contents(path, limits)
+
     return Subject(
         target=path.as_posix(),
-        name=path.stem,
-        observe=lambda *_: archive.from_config(archive.read_config(path)),
+        name=path.name.removesuffix(path.suffix).removesuffix(".weights"),
+        observe=lambda *_: observe_file(read(DEFAULT_LIMITS)),
+        read=read,
     )
+
+
+def observe_file(contents: Contents, against: Observation | None = None) -> Observation:
+    """What a file holds, and what is dangerous about it."""
+    if contents.form == "json" and against is None:
+        _check_config(contents.config)
+    return replace(observe_contents(contents, against), hazards=inspect(contents))
 
 
 def _builders_of_file(path: Path, arguments: Mapping[str, Any]) -> Iterator[Subject]:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
+from kerasaudit.config import DEFAULT_LIMITS, Limits
 from kerasaudit.derivation.architecture import Architecture, derive_architecture
 from kerasaudit.derivation.traced import complete, derive_traced, has_rule
 from kerasaudit.errors import KerasAuditError, NothingFoundError, TargetError, one_line
 from kerasaudit.finding import Finding
 from kerasaudit.observation.observed import Observation
-from kerasaudit.observation.target import Subject, resolve
+from kerasaudit.observation.target import Subject, observe_file, resolve
 from kerasaudit.reconciliation.claims import judge
 from kerasaudit.reconciliation.reconcile import reconcile
 from kerasaudit.reconciliation.result import Audit, Failure
@@ -38,20 +39,28 @@ def audit(
     arguments: Mapping[str, Any] | None = None,
     claims: Iterable[Claim] | None = None,
     exempt: Mapping[str, str] | None = None,
+    against: object = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Audit:
     """Derive a model's counts, observe what it holds, and reconcile the two.
 
     Args:
         target: a live Keras model, a builder function, a serialised config (dict), or the name of
-            one model: `file.py::builder`, `package.module:callable`, a config `.json`, `zoo:NAME`.
+            one model: `file.py::builder`, `package.module:callable`, `zoo:NAME`, a model file
+            (`.keras`, `.h5`, `.weights.h5`, a config `.json`), which is read where it lies: no
+            Keras, none of its code run.
         input_shape: the input shape (the batch axis first, `None` for an unknown extent; a list
             or dict of them for several inputs) to derive with instead of the model's own.
         arguments: keyword arguments for a builder.
         claims: documented figures to judge, instead of the builder's own.
         exempt: layers that are waived, `{path or pattern: reason}`, besides the builder's own.
+        against: another target, of whose architecture a file is asked to hold the weights.
+        limits: how much of a file is read before it is refused.
 
     Raises:
-        TargetError: the target cannot be found, built or read, or names several models.
+        TargetError: the target cannot be found, built or read, or names several models;
+            `MalformedError` for a file that is not what it claims, `LimitError` for one that asks
+            for more than the limits.
         ConfigError: the config is malformed, or `input_shape` does not fit the model.
 
     >>> config = {"class_name": "Sequential", "config": {"name": "net", "layers": [
@@ -62,11 +71,30 @@ def audit(
     >>> result.status, result.totals.params, result.layers[1].working
     ('ok', 320, '3·3·1·32 + 32')
     """
-    subject = one_subject(target, arguments, "; kerasaudit.audit_all takes several")
+    subject = one_subject(target, arguments)
     if claims is not None:
         subject = replace(subject, claims=checked_claims(claims))
     subject = replace(subject, exempt={**subject.exempt, **checked_exemptions(exempt)})
-    return audit_subject(subject, input_shape)
+    return audit_subject(subject, input_shape, against=_architecture(against), limits=limits)
+
+
+def one_subject(target: object, arguments: Mapping[str, Any] | None = None) -> Subject:
+    """The one model that a target names.
+
+    Raises:
+        TargetError: it names none, or several.
+    """
+    subjects = list(resolve(target, arguments))
+    if len(subjects) != 1:
+        raise TargetError(
+            f"{target}: expected the name of one model, received {len(subjects)}; "
+            "kerasaudit.audit_all takes several"
+        )
+    return subjects[0]
+
+
+def _architecture(target: object) -> Subject | None:
+    return None if target is None else one_subject(target)
 
 
 def audit_all(
@@ -75,6 +103,8 @@ def audit_all(
     *,
     arguments: Mapping[str, Any] | None = None,
     exempt: Mapping[str, str] | None = None,
+    against: object = None,
+    limits: Limits = DEFAULT_LIMITS,
     started: Callable[[str, int, int], object] = lambda *_: None,
 ) -> Iterator[Audit | Failure]:
     """Audit every model that the targets name, one after the other, in order.
@@ -83,6 +113,7 @@ def audit_all(
     are audited all the same. `started` is called before each audit with the model's name, how many
     are done, and how many there are.
     """
+    architecture = _architecture(against)
     entries = [entry for target in targets for entry in _entries(target, arguments)]
     for done, entry in enumerate(entries):
         if isinstance(entry, Failure):
@@ -90,7 +121,8 @@ def audit_all(
             continue
         started(entry.name, done, len(entries))
         subject = replace(entry, exempt={**entry.exempt, **checked_exemptions(exempt)})
-        yield attempt(subject.target, partial(audit_subject, subject, input_shape))
+        work = partial(audit_subject, subject, input_shape, against=architecture, limits=limits)
+        yield attempt(subject.target, work)
 
 
 def _entries(target: object, arguments: Mapping[str, Any] | None) -> Iterator[Subject | Failure]:
@@ -99,18 +131,6 @@ def _entries(target: object, arguments: Mapping[str, Any] | None) -> Iterator[Su
         yield from resolve(target, arguments)
     except KerasAuditError as error:
         yield _failure(str(target), error)
-
-
-def one_subject(
-    target: object, arguments: Mapping[str, Any] | None = None, otherwise: str = ""
-) -> Subject:
-    """The one model that a target names; `otherwise` ends the message where it names several."""
-    subjects = list(resolve(target, arguments))
-    if len(subjects) != 1:
-        raise TargetError(
-            f"{target}: expected the name of one model, received {len(subjects)}{otherwise}"
-        )
-    return subjects[0]
 
 
 def attempt(target: str, work: Callable[[], _Made]) -> _Made | Failure:
@@ -128,21 +148,35 @@ def _failure(target: str, error: KerasAuditError) -> Failure:
     return Failure(target, str(error), isinstance(error, NothingFoundError), error)
 
 
-def audit_subject(subject: Subject, input_shape: object = None) -> Audit:
+def audit_subject(
+    subject: Subject,
+    input_shape: object = None,
+    *,
+    against: Subject | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Audit:
     """Observe one resolved model, derive its config, reconcile the two and judge its claims."""
-    return examine(subject, input_shape).audit
+    return examine(subject, input_shape, against=against, limits=limits).audit
 
 
-def examine(subject: Subject, input_shape: object = None) -> Audited:
+def examine(
+    subject: Subject,
+    input_shape: object = None,
+    *,
+    against: Subject | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Audited:
     """The audit of one resolved model, with the architecture that it is of."""
     given = input_shape if input_shape is not None else subject.input_shape
-    observation = subject.observe(given, has_rule)
+    if against is not None and given is None:
+        given = against.input_shape
+    observation = _observe(subject, given, against, limits)
     architecture = _derive(observation, given)
     result = reconcile(observation, architecture, subject.exempt)
     assert result.totals is not None
     output_shapes = architecture.output_shapes if architecture else ()
     claims, more = judge(subject.claims, result.rows, result.totals, output_shapes, subject.source)
-    findings = (*result.findings, *more)
+    findings = (*result.findings, *more, *observation.hazards)
     audit = Audit(
         target=subject.target,
         name=subject.name,
@@ -161,6 +195,20 @@ def examine(subject: Subject, input_shape: object = None) -> Audited:
         notes=observation.notes,
     )
     return Audited(audit, architecture)
+
+
+def _observe(
+    subject: Subject, given: object, against: Subject | None, limits: Limits
+) -> Observation:
+    if subject.read is None:
+        if against is not None:
+            raise TargetError(
+                f"{subject.target}: expected a model file to hold against {against.target}, "
+                "received a model; kerasaudit.diff compares two models"
+            )
+        return subject.observe(given, has_rule)
+    other = None if against is None else against.observe(given, has_rule)
+    return observe_file(subject.read(limits), other)
 
 
 def _derive(observation: Observation, given: object) -> Architecture | None:

@@ -132,8 +132,9 @@ def _last(weight: WeightRow) -> str:
 
 
 def _shape(weight: WeightRow) -> tuple[int, ...] | None:
-    """The shape that is there; the derived one where nothing is observed."""
-    return weight.shape if weight.observed_shape is None else weight.observed_shape
+    """The shape that the model or its file holds; the derived one where neither is at hand."""
+    held = (weight.observed_shape, weight.stored_shape, weight.shape)
+    return next((shape for shape in held if shape is not None), None)
 
 
 def _weight_changes(old: Sequence[WeightRow], new: Sequence[WeightRow]) -> Iterator[WeightChange]:

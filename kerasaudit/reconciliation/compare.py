@@ -13,6 +13,7 @@ from kerasaudit.observation.observed import ObservedLayer, ObservedWeight
 from kerasaudit.pairing import pair_by_name
 from kerasaudit.reconciliation.causes import likely_cause
 from kerasaudit.reconciliation.findings import finding
+from kerasaudit.reconciliation.stored import pair_stored
 
 __all__ = ["Pair", "compare", "pairs", "size_of"]
 
@@ -26,10 +27,17 @@ class Pair:
 
 
 def pairs(
-    derived: tuple[Weight, ...] | None, observed: tuple[ObservedWeight, ...] | None
+    layer: Layer | None, observed: tuple[ObservedWeight, ...] | None, *, stored: bool
 ) -> Iterator[Pair]:
-    """Each derived weight with the observed one of its name, else with the next one in order."""
-    for ours, theirs in pair_by_name(derived or (), observed or ()):
+    """Each derived weight with the observed one of its name, else with the next one in order.
+
+    In a file (`stored`) weights bear numbers: each is paired by its place.
+    """
+    if stored and layer is not None and layer.weights is not None:
+        found = pair_stored(layer, observed or ())
+    else:
+        found = pair_by_name(layer.weights or () if layer else (), observed or ())
+    for ours, theirs in found:
         yield Pair(ours, theirs)
 
 
@@ -85,7 +93,7 @@ def _compare_weight(
             difference=size_of(theirs) - ours.count,
             cause=cause,
         )
-    if ours.trainable != theirs.trainable:
+    if theirs.trainable is not None and ours.trainable != theirs.trainable:
         words = {True: "trainable", False: "not trainable"}
         yield finding(
             "KA104",

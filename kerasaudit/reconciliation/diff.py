@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
+from kerasaudit.config import DEFAULT_LIMITS, Limits
 from kerasaudit.derivation.architecture import Architecture, Source
 from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.reconciliation.alignment import Entry, align
@@ -41,14 +42,16 @@ def diff(
     input_shape: object = None,
     *,
     arguments: Mapping[str, Any] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Diff:
     """Where two models part: layers, config values, weights, connections, and every tally.
 
     Args:
-        old: a model in any form that `audit` takes: live, a builder, a config, a file's name.
+        old: a model in any form that `audit` takes: live, a builder, a config, a model file.
         new: the other one; it need not be of the same form.
         input_shape: the input shape to derive both with, instead of their own.
         arguments: keyword arguments for those that are builders.
+        limits: how much of a file is read before it is refused.
 
     Raises:
         TargetError: one of them cannot be found, built or read, or names several models.
@@ -65,7 +68,7 @@ def diff(
     ('different', 'changed', 650, 1300, (ValueChange(key='units', old=10, new=20),))
     """
     subjects = [one_subject(target, arguments) for target in (old, new)]
-    one, other = (examine(subject, input_shape) for subject in subjects)
+    one, other = (examine(subject, input_shape, limits=limits) for subject in subjects)
     return compare_audited(one, other)
 
 
@@ -75,6 +78,7 @@ def diff_outcomes(
     input_shape: object = None,
     *,
     arguments: Mapping[str, Any] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> list[Diff | Failure]:
     """The diff of two targets, or the failure of each that could not be audited."""
 
@@ -82,7 +86,7 @@ def diff_outcomes(
         subject = attempt(str(target), partial(one_subject, target, arguments))
         if isinstance(subject, Failure):
             return subject
-        return attempt(subject.target, partial(examine, subject, input_shape))
+        return attempt(subject.target, partial(examine, subject, input_shape, limits=limits))
 
     one, other = audited(old), audited(new)
     if isinstance(one, Failure) or isinstance(other, Failure):

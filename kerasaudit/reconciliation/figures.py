@@ -90,8 +90,9 @@ class _Derived:
 
 def _counted(row: LayerRow) -> _Counted | None:
     """The elements and dtypes of the weights that a row counts; `None` where they are not known."""
-    side = "derived" if row.derived is not None else "observed"
-    if getattr(row, side) is None:
+    sides = ("derived", "observed", "stored")
+    side = next((side for side in sides if getattr(row, side) is not None), None)
+    if side is None:
         return None
     return [(getattr(one, side), one.dtype) for one in row.weights if one.shared_with is None]
 

@@ -56,8 +56,9 @@ def fingerprint(layer: LayerConfig) -> Fingerprint:
     """
     values: dict[Key, Any] = {}
     names: dict[Key, str] = {}
-    taken = {"trainable": True} if layer.is_operation else _EVERY_LAYER
-    stack = _entries((), layer.config, {**taken, **_defaults().get(layer.keys[0], {})})
+    # A legacy file does not say whether "Add" is the operation or the layer: here they are one.
+    kind = layer.keys[0].removeprefix("keras.ops.")
+    stack = _entries((), layer.config, {**_EVERY_LAYER, **_defaults().get(kind, {})})
     while stack:
         key, value = stack.pop()
         value = _FORMS.get(key[-1], _same)(value)
@@ -71,7 +72,7 @@ def fingerprint(layer: LayerConfig) -> Fingerprint:
             names[key] = value
         else:
             values[key] = _leaf(value)
-    return Fingerprint(layer.keys[0], values, names)
+    return Fingerprint(kind, values, names)
 
 
 _NESTED = (Mapping, list, tuple)

@@ -23,6 +23,7 @@ from kerasaudit.reconciliation.result import (
     Totals,
     WeightRow,
 )
+from kerasaudit.reconciliation.stored import is_merged
 from kerasaudit.reconciliation.unrecorded import unrecorded
 
 __all__ = ["Reconciled", "reconcile"]
@@ -73,6 +74,8 @@ class _Reconciliation:
         self.observation = observation
         self.architecture = architecture
         self.exempt = exempt
+        self.stored = observation.stored
+        self.side = "stored" if self.stored else "observed"
         self.result = Reconciled()
         self.counted: dict[int, str] = {}  # variable identity → the weight that it is counted as
         self.applied: set[str] = set()
@@ -110,7 +113,8 @@ class _Reconciliation:
 
     def _enter(self, path: str, layer: Layer | None, observed: ObservedLayer | None) -> None:
         derived = layer.weights if layer else None
-        paired = list(pairs(derived, observed.weights if observed else None))
+        held_weights = observed.weights if observed else None
+        paired = list(pairs(layer, held_weights, stored=self.stored))
         findings = list(self._findings(path, layer, observed, paired))
         status, reason = self._status(path, derived, observed, findings)
         if status != "exempt":
@@ -128,11 +132,11 @@ class _Reconciliation:
                 formula=(derivation.formula or None) if derivation else None,
                 working=(derivation.working or None) if derivation else None,
                 derived=_count(weights, "derived") if complete else None,
-                observed=_count(weights, "observed") if held else None,
-                stored=None,
+                observed=_count(weights, "observed") if held and not self.stored else None,
+                stored=_count(weights, "stored") if held and self.stored else None,
                 reported=observed.params if observed else None,
-                trainable=_parted(weights, complete, held, trainable=True),
-                non_trainable=_parted(weights, complete, held, trainable=False),
+                trainable=self._parted(weights, complete, held, trainable=True),
+                non_trainable=self._parted(weights, complete, held, trainable=False),
                 macs=layer.macs if layer else None,
                 output_shape=layer.calls[0].output_shape if layer and layer.calls else None,
                 calls=len(layer.calls) if layer else 0,
@@ -179,14 +183,26 @@ class _Reconciliation:
             formula=derived.formula if derived else None,
             working=derived.working if derived else None,
             derived=derived.count if derived else None,
-            observed_shape=observed.shape if observed else None,
-            observed=size_of(observed) if observed else None,
+            observed_shape=observed.shape if observed and not self.stored else None,
+            observed=size_of(observed) if observed and not self.stored else None,
             dtype=observed.dtype if observed else derived.dtype if derived else None,
             trainable=derived.trainable if derived else observed.trainable if observed else None,
             role=derived.role if derived else None,
             logical=derived.logical if derived else None,
             shared_with=shared,
+            stored_shape=observed.shape if observed and self.stored else None,
+            stored=size_of(observed) if observed and self.stored else None,
         )
+
+    def _parted(
+        self, weights: tuple[WeightRow, ...], derived: bool, held: bool, *, trainable: bool
+    ) -> int | None:
+        """The trainable (or other) part of the derived count, or of what is held where none is."""
+        side = "derived" if derived else self.side
+        unknown = any(weight.trainable is None for weight in weights)
+        if unknown or not (derived or held):
+            return None
+        return _count(tuple(w for w in weights if w.trainable is trainable), side)
 
     def _enter_leftover(self) -> None:
         own = self.observation.own
@@ -196,7 +212,8 @@ class _Reconciliation:
         count = sum(map(size_of, own))
         layers = self.architecture.layers if self.architecture else ()
         code = next((layer for layer in layers if layer.path == LEFTOVER), None)
-        message = f"the model itself holds {count:,} parameter(s) that belong to none of its layers"
+        holder = "the file" if self.stored else "the model itself"
+        message = f"{holder} holds {count:,} parameter(s) that belong to none of its layers"
         self.result.findings.append(finding("KA116", LEFTOVER, message, observed=str(count)))
         self.result.rows.append(
             LayerRow(
@@ -206,11 +223,11 @@ class _Reconciliation:
                 formula=None,
                 working=None,
                 derived=None,
-                observed=count,
-                stored=None,
+                observed=None if self.stored else count,
+                stored=count if self.stored else None,
                 reported=None,
-                trainable=_parted(weights, False, True, trainable=True),
-                non_trainable=_parted(weights, False, True, trainable=False),
+                trainable=self._parted(weights, False, True, trainable=True),
+                non_trainable=self._parted(weights, False, True, trainable=False),
                 macs=code.macs if code else None,
                 output_shape=None,
                 calls=0,
@@ -229,12 +246,16 @@ class _Reconciliation:
         paired: list[Pair],
     ) -> Iterator[Finding]:
         if layer is None:
-            yield self._outside_config(path, observed)
+            yield from self._outside_config(path, observed)
             return
         for problem in layer.problems:
             yield finding(_CODES[problem.kind], path, problem.message)
-        if self.observation.layers is None:
-            return
+        if self.observation.layers is not None:
+            yield from self._against_observed(path, layer, observed, paired)
+
+    def _against_observed(
+        self, path: str, layer: Layer, observed: ObservedLayer | None, paired: list[Pair]
+    ) -> Iterator[Finding]:
         if observed is None:
             if layer.weights and not layer.config.is_operation:
                 message = f"{layer.config}: it is in the config, but the model has no such layer"
@@ -245,7 +266,8 @@ class _Reconciliation:
                 yield finding("KA111", path, f"{layer.config}: it is not built, it has no weights")
             return
         if layer.weights is not None:
-            explained, rest = unrecorded(layer, paired)
+            compared = [pair for pair in paired if not (self.stored and _is_merged(pair))]
+            explained, rest = unrecorded(layer, compared)
             yield from explained
             yield from compare(layer, observed, rest)
         yield from self._lost_sharing(path, layer, observed)
@@ -283,13 +305,22 @@ class _Reconciliation:
             difference=count,
         )
 
-    def _outside_config(self, path: str, observed: ObservedLayer | None) -> Finding:
+    @property
+    def _only_stored(self) -> bool:
+        """Whether a file is all there is: one finding says so for all its layers."""
+        return self.stored and self.architecture is None
+
+    def _outside_config(self, path: str, observed: ObservedLayer | None) -> Iterator[Finding]:
+        if self._only_stored:
+            return
         class_name = observed.class_name if observed else "layer"
         if self.architecture is None:
             message = f"layer {path!r} ({class_name}): {self.observation.config_error}"
-            return finding("KA114", path, message)
-        message = f"layer {path!r} ({class_name}): the model has it, its config does not list it"
-        return finding("KA113", path, message)
+            yield finding("KA114", path, message)
+            return
+        holder = "the file" if self.stored else "the model"
+        message = f"layer {path!r} ({class_name}): {holder} has it, its config does not list it"
+        yield finding("KA113", path, message)
 
     def _check_trace(self) -> None:
         trace = self.observation.trace
@@ -334,12 +365,15 @@ class _Reconciliation:
         if not rows:
             message = "the model has no layers: there is nothing to audit"
             self.result.findings.append(finding("KA111", "total", message))
+        if self._only_stored:
+            message = self.observation.config_error or "the file's config holds no graph"
+            self.result.findings.append(finding("KA114", "total", message))
         self._check_summary()
-        observed_anything = self.observation.layers is not None and self.observation.built
-        held = sum(row.observed or 0 for row in rows) if observed_anything else None
+        held_anything = self.observation.layers is not None and self.observation.built
+        held = sum(getattr(row, self.side) or 0 for row in rows) if held_anything else None
         # What an unbuilt layer will hold is not known, so neither is the whole; it is not 0.
         unbuilt = any(layer.weights is None for layer in (self.observation.layers or {}).values())
-        observed = None if unbuilt else held
+        whole_held = None if unbuilt else held
         derivable = [row for row in rows if row.derived is not None]
         partly = sum(row.derived or 0 for row in derivable)
         whole = bool(rows) and len(derivable) == len(rows)
@@ -359,10 +393,10 @@ class _Reconciliation:
         known = bool(rows) and all(part is not None for pair in parted for part in pair)
         macs = [row.macs for row in rows]
         self.result.totals = Totals(
-            params=derived if derived is not None else observed,
+            params=derived if derived is not None else whole_held,
             derived=derived,
-            observed=observed,
-            stored=None,
+            observed=None if self.stored else whole_held,
+            stored=whole_held if self.stored else None,
             reported=reported,
             trainable=sum(pair[0] or 0 for pair in parted) if known else None,
             non_trainable=sum(pair[1] or 0 for pair in parted) if known else None,
@@ -372,15 +406,18 @@ class _Reconciliation:
             layers_derived=len(derivable),
             layers_unsupported=sum(row.status in ("unsupported", "unbuilt") for row in rows),
             layers_exempt=sum(row.status == "exempt" for row in rows),
-            coverage=_coverage(rows, derivable, observed),
+            coverage=_coverage(rows, derivable, self.side, whole_held),
             logical=total(row.logical for row in rows) if rows else None,
             adapter=total(row.adapter for row in rows) if rows else None,
-            **(_held_besides(self.observation) if observed is not None else {}),
+            **(_held_besides(self.observation) if whole_held is not None else {}),
         )
 
 
 def _held_besides(observation: Observation) -> dict[str, Any]:
     """The weights that are not trained, by why, and what is held that is no weight."""
+    state = observation.state
+    if observation.stored:  # of which no file says whether it is trained
+        return {"optimizer_state": state.optimizer} if state is not None else {}
     layers = (observation.layers or {}).values()
     weights = [w for layer in layers for w in layer.weights or ()] + list(observation.own)
     still = [w for w in {w.identity: w for w in weights}.values() if not w.trainable]
@@ -388,7 +425,6 @@ def _held_besides(observation: Observation) -> dict[str, Any]:
         "statistics": sum(size_of(weight) for weight in still if weight.statistic),
         "frozen": sum(size_of(weight) for weight in still if not weight.statistic),
     }
-    state = observation.state
     if state is None:
         return figures
     return {
@@ -399,6 +435,10 @@ def _held_besides(observation: Observation) -> dict[str, Any]:
         "optimizer_state": state.optimizer,
         "summary_params": state.summary_total,
     }
+
+
+def _is_merged(pair: Pair) -> bool:
+    return pair.observed is None and pair.derived is not None and is_merged(pair.derived)
 
 
 def _axis_rows(weight: Weight | None) -> tuple[AxisRow, ...]:
@@ -415,19 +455,9 @@ def _count(weights: tuple[WeightRow, ...], side: str) -> int:
     return sum(getattr(weight, side) or 0 for weight in weights if weight.shared_with is None)
 
 
-def _parted(
-    weights: tuple[WeightRow, ...], derived: bool, observed: bool, *, trainable: bool
-) -> int | None:
-    """The trainable (or other) part of the derived count, or of the observed where none is."""
-    if not derived and not observed:
-        return None
-    side = "derived" if derived else "observed"
-    return _count(tuple(w for w in weights if w.trainable is trainable), side)
-
-
 def _coverage(
-    rows: list[LayerRow], derivable: list[LayerRow], observed: int | None
+    rows: list[LayerRow], derivable: list[LayerRow], side: str, held: int | None
 ) -> float | None:
-    if observed:
-        return sum(row.observed or 0 for row in derivable) / observed
+    if held:
+        return sum(getattr(row, side) or 0 for row in derivable) / held
     return len(derivable) / len(rows) if rows else None

@@ -43,7 +43,7 @@ class AxisRow:
 
 @dataclass(frozen=True, slots=True)
 class WeightRow:
-    """One weight of one layer, derived beside observed. `None`: not known on that side.
+    """One weight of one layer, derived beside observed or stored. `None`: not known on that side.
 
     `role` is "parameter", "adapter" (LoRA) or "quantization" (scales and the like); `logical` is
     how many parameters of the float layer it holds. `shared_with` names the weight that this is the
@@ -65,6 +65,8 @@ class WeightRow:
     role: str | None = None
     logical: int | None = None
     shared_with: str | None = None
+    stored_shape: tuple[int, ...] | None = None
+    stored: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,8 +52,8 @@ TABLES: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "weights": {
         "layer": ("string", "path of the layer"),
         "name": ("string", "name of the weight in it"),
-        "path": ("string", "Keras's path of the variable"),
-        "shape": ("object", "derived shape (observed where nothing is derived)"),
+        "path": ("string", "Keras's path of the variable, or its dataset in the file"),
+        "shape": ("object", "derived shape (that held where nothing is derived)"),
         "axes": ("object", "tuple of (symbol, extent) pairs"),
         "unit": ("string", "symbols of the axes along which it falls into kernels"),
         "formula": ("string", "product of its axes in symbols"),
@@ -66,6 +66,8 @@ TABLES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "role": ("string", "parameter, adapter (LoRA) or quantization (scales and the like)"),
         "logical": ("Int64", "parameters of the float layer that it holds"),
         "shared_with": ("string", "the weight that it is the same variable as, counted there"),
+        "stored_shape": ("object", "shape in the file"),
+        "stored": ("Int64", "elements in the file"),
     },
     "calls": {
         "layer": ("string", "path of the layer"),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from kerasaudit.finding import Finding
-from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, LayerRow, StepRow
+from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, LayerRow, StepRow, Totals
 from kerasaudit.report import wording
 from kerasaudit.report.wording import MARKS, STATUS_WORDS, count, partition, printable, shape
 
@@ -65,8 +65,8 @@ def _audit(audit: Audit) -> Iterable[str]:
         yield table("|claim|working|claimed|derived|observed|status|", map(_claim, audit.claims))
     yield "### Layers"
     yield table(
-        "|layer|class|working|derived|keras|MACs|bytes|activations|receptive field|output shape"
-        "|status|",
+        f"|layer|class|working|derived|{wording.holder(audit)}|MACs|bytes|activations"
+        "|receptive field|output shape|status|",
         map(_layer, audit.layers),
         right=(3, 4, 5, 6, 7),
     )
@@ -78,7 +78,7 @@ def _totals(audit: Audit) -> str:
     totals = audit.totals
     rows = [
         ("parameters, derived", count(totals.derived)),
-        ("parameters, keras", "–" if totals.observed is None else count(totals.observed)),
+        (f"parameters, {wording.holder(audit)}", _held(totals)),
         ("count_params()", "–" if totals.reported is None else count(totals.reported)),
         ("trainable", count(totals.trainable)),
         ("non-trainable", count(totals.non_trainable)),
@@ -94,6 +94,11 @@ def _totals(audit: Audit) -> str:
     return table("|total||", ([prose(name), value] for name, value in rows), right=(1,))
 
 
+def _held(row: LayerRow | Totals) -> str:
+    held = wording.held(row)
+    return "–" if held is None else count(held)
+
+
 def _layer(layer: LayerRow) -> list[str]:
     working = wording.equation(layer)
     return [
@@ -101,7 +106,7 @@ def _layer(layer: LayerRow) -> list[str]:
         code(layer.class_name, cell=True),
         working if working == wording.UNKNOWN or not working else code(working, cell=True),
         count(layer.derived),
-        "–" if layer.observed is None else count(layer.observed),
+        _held(layer),
         count(layer.macs),
         count(layer.bytes),
         count(layer.activation_elements),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kerasaudit.reconciliation.result import LayerRow
-from kerasaudit.report.wording import printable, share
+from kerasaudit.report.wording import held, printable, share
 
 __all__ = ["Segment", "bar", "segments"]
 
@@ -85,7 +85,7 @@ def _sum(run: _Run) -> int:
 
 
 def _params(layer: LayerRow) -> int:
-    return layer.derived if layer.derived is not None else layer.observed or 0
+    return layer.derived if layer.derived is not None else held(layer) or 0
 
 
 def bar(stretches: Sequence[Segment], number: int = 0) -> str:

@@ -242,7 +242,7 @@ def _keras(layer: LayerRow) -> Text:
     known = [f"{name} {value:,}" for name, value in sides if value is not None]
     if not known:
         return plain("")
-    wrong = layer.status == "mismatch" and layer.observed != layer.derived
+    wrong = layer.status == "mismatch" and wording.held(layer) != layer.derived
     return styled("  ".join(known), "bold red" if wrong else "green")
 
 

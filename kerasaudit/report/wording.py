@@ -109,6 +109,17 @@ def count(value: int | None) -> str:
     return UNKNOWN if value is None else f"{value:,}"
 
 
+def holder(audit: Audit) -> str:
+    """What holds the weights that the derived ones stand beside: "keras", or "file"."""
+    stored = any(layer.stored is not None for layer in audit.layers)
+    return "file" if stored else "keras"
+
+
+def held(row: LayerRow | Totals) -> int | None:
+    """The parameters that are held, in the live model or in the file."""
+    return row.stored if row.observed is None else row.observed
+
+
 def shape(value: object) -> str:
     """A shape, or several, as Keras writes it; an extent that is not known is `None`.
 
@@ -132,7 +143,7 @@ def coverage(audit: Audit) -> str:
     layers = f"{totals.layers_derived} of {totals.layers} layers"
     if totals.coverage is None:
         return f"{layers} derived"
-    of = "parameters" if totals.observed is not None else "layers"
+    of = "parameters" if held(totals) is not None else "layers"
     return f"{layers}, {share(totals.coverage)} of {of} derived"
 
 
@@ -183,7 +194,9 @@ def kinds(totals: Totals) -> list[tuple[str, int, str]]:
     if totals.metric_state:
         rows.append(("metrics", totals.metric_state, "in their variables, no parameters"))
     if totals.optimizer_state:
-        summary = f"no parameters, but summary() prints {count(totals.summary_params)} with them"
+        summary = "no parameters"
+        if totals.summary_params is not None:
+            summary += f", but summary() prints {count(totals.summary_params)} with them"
         rows.append(("optimizer", totals.optimizer_state, summary))
     return rows
 

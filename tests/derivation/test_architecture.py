@@ -522,11 +522,15 @@ def test_a_missing_value_is_a_problem_too():
     assert [p.kind for p in architecture.layers[1].problems] == ["config"]
 
 
-def test_a_huge_value_is_exact():
+def test_a_huge_value_is_exact_and_one_that_no_array_has_is_refused():
     config = simple_config()
-    config["config"]["layers"][1]["config"]["units"] = 10**30
+    config["config"]["layers"][1]["config"]["units"] = 10**18
     architecture = derive_architecture(config)
-    assert sum(w.count for w in architecture.layers[1].weights) == 4 * 10**30 + 10**30
+    assert sum(w.count for w in architecture.layers[1].weights) == 4 * 10**18 + 10**18
+    config["config"]["layers"][1]["config"]["units"] = 2**63
+    (problem,) = derive_architecture(config).layers[1].problems
+    assert problem.kind == "config"
+    assert "units must be an integer below 2^63, received 9223372036854775808" in problem.message
 
 
 # -- malformed graphs ---------------------------------------------------------------------------

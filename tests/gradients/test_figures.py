@@ -195,3 +195,28 @@ def test_norms_of_a_weight_large_enough_to_be_summed_otherwise(norms):
     wide = gradient.astype("float64")
     np.testing.assert_allclose(made.values[0], np.sqrt((wide**2).sum(0)), rtol=1e-6)
     np.testing.assert_array_equal(made.values[1], np.abs(gradient).max(0))
+
+
+@each_norm
+@pytest.mark.parametrize("unit_axis", [0, 1, 2])
+@pytest.mark.parametrize(
+    "magnitude", [1e-30, 1e-19, 1e-13, 1e-11, 1.0, 1e14, 1e16, 1e19, 1e36, np.inf, np.nan, 0.0]
+)
+def test_a_large_weight_whose_squares_leave_float32_is_summed_right(norms, unit_axis, magnitude):
+    """One kernel of another magnitude than the others; every layout of kernels in memory."""
+    gradient = np.random.default_rng(1).uniform(0.5, 1, (64, 32, 72)).astype("float32")
+    kernels = np.moveaxis(gradient, unit_axis, 0)  # a view
+    kernels[1] = -magnitude
+    entries, tensors = [entry_of(gradient.shape, (unit_axis,))], [Tensors(gradient)]
+    made = figures(("l2", "max_abs"), entries, tensors, "float32", norms=norms)
+    wanted = [expected("l2", kernel.astype("float64").ravel()) for kernel in kernels]
+    np.testing.assert_allclose(made.values[0], wanted, rtol=2e-5)
+    largest = np.abs(kernels.reshape(len(kernels), -1)).max(1)
+    np.testing.assert_array_equal(made.values[1], largest)
+
+
+def test_a_norm_of_a_hundred_thousand_equal_elements_is_not_rounded_away():
+    gradient = np.full((100_000, 8), 0.1234567, "float32")
+    entries, tensors = [entry_of(gradient.shape, (1,))], [Tensors(gradient)]
+    made = figures(("l2",), entries, tensors, "float32", norms=tensorflow_norms.norms)
+    np.testing.assert_allclose(made.values[0], np.sqrt(1e5) * 0.1234567, rtol=2e-5)

@@ -160,10 +160,10 @@ def test_a_file_is_imported_once(project):
         ("no.such.module:f", "No module named 'no'"),
         ("json:nothing", "has no callable 'nothing'"),
         ("zoo:lenet6", "did you mean lenet5"),
-        ("model.keras", "saved models (.keras) are not read by this version"),
+        ("model.keras", "expected a zip archive, an HDF5 file or a config as JSON"),
         ("empty", "no builder and no model file"),
         ("none/*.py", "no file with a model matches"),
-        ("notes.txt", "expected a .py or .json file, received .txt"),
+        ("notes.txt", "expected a model file, received an empty one"),
     ],
 )
 def test_what_names_nothing_gets_one_clear_line(project, target, words):
@@ -220,12 +220,11 @@ def test_an_input_shape_that_does_not_fit():
 
 def test_a_config_that_is_too_large_is_refused(tmp_path):
     from kerasaudit.config import Limits
-    from kerasaudit.observation.archive import read_config
 
     path = tmp_path / "big.json"
     path.write_text(json.dumps(CONFIG))
     with pytest.raises(ka.TargetError, match="at most 10 bytes"):
-        read_config(path, Limits(config_bytes=10))
+        ka.audit(path, limits=Limits(config_bytes=10))
 
 
 def test_a_config_that_is_nested_beyond_reading_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from typing import Any
 
 import pytest
@@ -202,6 +203,55 @@ def test_live_models_built_one_after_the_other_are_renamed_alone() -> None:
     assert [(one.class_name, one.old_params, one.new_params) for one in changed] == [
         ("Dense", 30, 35),
         ("Add", 0, 0),
+    ]
+
+
+def test_files_of_one_model_are_equal_and_of_another_are_not(tmp_path) -> None:
+    import keras
+
+    def net(units: int) -> Any:
+        x = keras.Input((5, 3), name="x")
+        h = keras.layers.Bidirectional(keras.layers.LSTM(2, name="rnn"), name="both")(x)
+        h = keras.layers.BatchNormalization(name="norm")(h) + 1
+        return keras.Model(x, keras.layers.Dense(units, name="out")(h))
+
+    model = net(6)
+    model.save(tmp_path / "net.keras")
+    model.save(tmp_path / "net.h5")
+    net(7).save(tmp_path / "wider.keras")
+    for name in ("net.keras", "net.h5"):
+        diff = ka.diff(model, tmp_path / name)
+        assert diff.ok, (diff.layers, diff.connections)
+        assert diff.connections_known
+    assert ka.diff(tmp_path / "net.keras", tmp_path / "net.h5").ok
+    # 2·2 units in: 4·6 + 6 = 30 and 4·7 + 7 = 35. The sum's automatic name counts on.
+    diff = ka.diff(tmp_path / "net.h5", tmp_path / "wider.keras")
+    changed = [change for change in diff.layers if change.kind == "changed"]
+    assert [(one.path, one.old_params, one.new_params) for one in changed] == [("out", 30, 35)]
+    assert {change.kind for change in diff.layers} == {"changed", "renamed"}
+    assert total(diff, "stored")[2] == 5
+
+
+def test_a_file_whose_weights_are_others_differs_from_the_one_that_it_should_be(tmp_path) -> None:
+    import keras
+
+    layers = [keras.Input((4,), name="x"), keras.layers.Dense(3, name="out")]
+    keras.Sequential(layers).save(tmp_path / "net.keras")
+    wider = keras.Sequential([keras.Input((4,), name="x"), keras.layers.Dense(5, name="out")])
+    wider.save(tmp_path / "wider.keras")
+    with (
+        zipfile.ZipFile(tmp_path / "net.keras") as one,
+        zipfile.ZipFile(tmp_path / "wider.keras") as other,
+        zipfile.ZipFile(tmp_path / "mixed.keras", "w") as mixed,
+    ):
+        for name in ("metadata.json", "config.json"):
+            mixed.writestr(name, one.read(name))
+        mixed.writestr("model.weights.h5", other.read("model.weights.h5"))
+    (change,) = ka.diff(tmp_path / "net.keras", tmp_path / "mixed.keras").layers
+    assert change.config == ()
+    assert [(one.name, one.old_shape, one.new_shape) for one in change.weights] == [
+        ("kernel", (4, 3), (4, 5)),
+        ("bias", (3,), (5,)),
     ]
 
 

@@ -100,6 +100,13 @@ def test_what_every_layer_has_need_not_be_written() -> None:
     assert values({}) != values({"dtype": "bfloat16"})
 
 
+def test_an_operation_is_what_a_legacy_file_calls_it() -> None:
+    operation = {"module": "keras.src.ops.numpy", "registered_name": "Add"}
+    written = LayerConfig({"class_name": "Add", "config": {"name": "add"}, **operation})
+    legacy = LayerConfig({"class_name": "Add", "config": {"name": "add"}})
+    assert fingerprint(written) == fingerprint(legacy)
+
+
 def test_a_class_of_another_package_is_another_one() -> None:
     mine = {"module": "mine", "class_name": "GlorotUniform", "config": {}}
     ours = {"module": "keras.initializers", "class_name": "GlorotUniform", "config": {}}

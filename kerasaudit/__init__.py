@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from kerasaudit.gradients.run import Run, open_run
     from kerasaudit.gradients.tape import RecordingTape
     from kerasaudit.reconciliation.audit import audit, audit_all
+    from kerasaudit.reconciliation.diff import diff
+    from kerasaudit.reconciliation.differences import Diff
     from kerasaudit.reconciliation.result import Audit, Failure
     from kerasaudit.zoo import Claim, builder
 
@@ -48,6 +50,7 @@ __all__ = [
     "Claim",
     "ConfigError",
     "Derivation",
+    "Diff",
     "Failure",
     "Finding",
     "GradientFinding",
@@ -68,6 +71,7 @@ __all__ = [
     "builder",
     "derive",
     "derive_part",
+    "diff",
     "gradients",
     "open_run",
     "rule",
@@ -94,6 +98,8 @@ _HOMES = {
     "kerasaudit.gradients.run": ("Run", "open_run"),
     "kerasaudit.gradients.tape": ("RecordingTape",),
     "kerasaudit.reconciliation.audit": ("audit", "audit_all"),
+    "kerasaudit.reconciliation.diff": ("diff",),
+    "kerasaudit.reconciliation.differences": ("Diff",),
     "kerasaudit.reconciliation.result": ("Audit", "Failure"),
     "kerasaudit.zoo": ("Claim", "builder"),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from kerasaudit.config import Limits
     from kerasaudit.gradients.run import Run
     from kerasaudit.gradients.summary import RunSummary
+    from kerasaudit.reconciliation.differences import Diff
     from kerasaudit.reconciliation.result import Audit, Failure
 
 __all__ = ["main"]
@@ -192,6 +194,81 @@ def gradients(
 
 
 @command.command()
+@click.argument("old")
+@click.argument("new")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(_FORMATS),
+    default="terminal",
+    show_default=True,
+    help="What to print.",
+)
+@click.option(
+    "--save",
+    "paths",
+    multiple=True,
+    metavar="PATH",
+    help="Also write a report: the suffix names its format (.html .csv .json .md .parquet). "
+    "Repeatable.",
+)
+@click.option("--kwargs", "arguments", metavar="JSON", help="Keyword arguments for a builder.")
+@click.option(
+    "--input-shape",
+    metavar="SHAPE",
+    help="Derive both with this input shape, the batch axis first: 'None,224,224,3' or JSON.",
+)
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=N",
+    help="Read less or more of a file than by default (config_bytes, seconds, …). Repeatable.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def diff(
+    old: str,
+    new: str,
+    format_: str,
+    paths: tuple[str, ...],
+    arguments: str | None,
+    input_shape: str | None,
+    limits: tuple[str, ...],
+    debug: bool,
+) -> None:
+    r"""Compare two models: layers, config values, weights, connections, and every tally.
+
+    \b
+    OLD and NEW each name one model, as a TARGET of `kerasaudit audit` does; they need not be of
+    the same form. Layers are matched by name, or by what they are where names only count on.
+    Exits with 0 if nothing differs, 1 if something does, 2 if a model could not be audited in
+    full.
+    """
+    with _OneLineErrors(debug):
+        from kerasaudit import report
+        from kerasaudit.reconciliation.diff import diff_outcomes
+        from kerasaudit.reconciliation.differences import Diff
+
+        for path in paths:
+            report.check(path, Diff)  # before the work, not after it
+        results = diff_outcomes(
+            old,
+            new,
+            _parse_shape(input_shape),
+            arguments=_parse_arguments(arguments),
+            limits=_parse_limits(limits),
+        )
+        for path in paths:
+            report.save(results, path, Diff)
+        if format_ == "terminal":
+            report.formats(Diff)["terminal"].write(results, sys.stdout, reasons=False)
+        else:
+            click.echo(report.render(results, format_, Diff), nl=False)
+        _report_failures(results, debug)
+        sys.exit(_diff_exit_code(results))
+
+
+@command.command()
 @click.argument("name")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def explain(name: str, debug: bool) -> None:
@@ -356,7 +433,7 @@ def _print(results: list[Audit | Failure], format_: str, layers: bool | None) ->
         click.echo(report.render(results, format_), nl=False)
 
 
-def _report_failures(results: list[Audit | Failure], debug: bool) -> None:
+def _report_failures(results: Sequence[Audit | Diff | Failure], debug: bool) -> None:
     import traceback
 
     for failure in _failures(results):
@@ -365,7 +442,7 @@ def _report_failures(results: list[Audit | Failure], debug: bool) -> None:
             traceback.print_exception(failure.error)
 
 
-def _failures(results: list[Audit | Failure]) -> list[Failure]:
+def _failures(results: Sequence[Audit | Diff | Failure]) -> list[Failure]:
     from kerasaudit.reconciliation.result import Failure
 
     return [result for result in results if isinstance(result, Failure)]
@@ -381,6 +458,17 @@ def _exit_code(results: list[Audit | Failure]) -> int:
     if failures or "incomplete" in statuses:
         return INCOMPLETE
     return FINDINGS if "findings" in statuses else CLEAN
+
+
+def _diff_exit_code(results: Sequence[Diff | Failure]) -> int:
+    from kerasaudit.reconciliation.result import Failure
+
+    failures = _failures(results)
+    if failures:
+        nothing = len(failures) == 2 and all(failure.nothing for failure in failures)
+        return NOTHING if nothing else INCOMPLETE
+    statuses = {"equal": CLEAN, "different": FINDINGS, "incomplete": INCOMPLETE}
+    return next(statuses[one.status] for one in results if not isinstance(one, Failure))
 
 
 def _say(text: str) -> None:

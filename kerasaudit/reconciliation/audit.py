@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from kerasaudit.config import DEFAULT_LIMITS, Limits
 from kerasaudit.derivation.architecture import Architecture, derive_architecture
@@ -19,7 +20,16 @@ from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.version import __version__
 from kerasaudit.zoo import Claim, checked_claims, checked_exemptions
 
-__all__ = ["audit", "audit_all"]
+__all__ = ["Audited", "attempt", "audit", "audit_all", "audit_subject", "examine", "one_subject"]
+
+_Made = TypeVar("_Made")
+
+
+class Audited(NamedTuple):
+    """An audit, and the architecture that it is of: `None` where nothing could be derived."""
+
+    audit: Audit
+    architecture: Architecture | None
 
 
 def audit(
@@ -111,14 +121,8 @@ def audit_all(
             continue
         started(entry.name, done, len(entries))
         subject = replace(entry, exempt={**entry.exempt, **checked_exemptions(exempt)})
-        try:
-            yield audit_subject(subject, input_shape, against=architecture, limits=limits)
-        except KerasAuditError as error:
-            yield _failure(subject.target, error)
-        except Exception as error:  # noqa: BLE001 - a fault of ours takes no other model with it
-            described = one_line(f"{type(error).__name__}: {error}")
-            message = f"{subject.target}: kerasaudit itself failed, {described}"
-            yield Failure(subject.target, message, error=error)
+        work = partial(audit_subject, subject, input_shape, against=architecture, limits=limits)
+        yield attempt(subject.target, work)
 
 
 def _entries(target: object, arguments: Mapping[str, Any] | None) -> Iterator[Subject | Failure]:
@@ -127,6 +131,17 @@ def _entries(target: object, arguments: Mapping[str, Any] | None) -> Iterator[Su
         yield from resolve(target, arguments)
     except KerasAuditError as error:
         yield _failure(str(target), error)
+
+
+def attempt(target: str, work: Callable[[], _Made]) -> _Made | Failure:
+    """What the work on a target gives, or the failure that it ends in."""
+    try:
+        return work()
+    except KerasAuditError as error:
+        return _failure(target, error)
+    except Exception as error:  # noqa: BLE001 - a fault of ours takes no other model with it
+        described = one_line(f"{type(error).__name__}: {error}")
+        return Failure(target, f"{target}: kerasaudit itself failed, {described}", error=error)
 
 
 def _failure(target: str, error: KerasAuditError) -> Failure:
@@ -141,6 +156,17 @@ def audit_subject(
     limits: Limits = DEFAULT_LIMITS,
 ) -> Audit:
     """Observe one resolved model, derive its config, reconcile the two and judge its claims."""
+    return examine(subject, input_shape, against=against, limits=limits).audit
+
+
+def examine(
+    subject: Subject,
+    input_shape: object = None,
+    *,
+    against: Subject | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Audited:
+    """The audit of one resolved model, with the architecture that it is of."""
     given = input_shape if input_shape is not None else subject.input_shape
     if against is not None and given is None:
         given = against.input_shape
@@ -158,7 +184,7 @@ def audit_subject(
     output_shapes = architecture.output_shapes if architecture else ()
     claims, more = judge(subject.claims, result.rows, result.totals, output_shapes, subject.source)
     findings = (*result.findings, *more)
-    return Audit(
+    audit = Audit(
         target=subject.target,
         name=subject.name,
         class_name=observation.class_name,
@@ -175,6 +201,7 @@ def audit_subject(
         versions={**observation.versions, "kerasaudit": __version__},
         notes=observation.notes,
     )
+    return Audited(audit, architecture)
 
 
 def _observe(

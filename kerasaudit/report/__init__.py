@@ -6,9 +6,10 @@ the whole may be large). Adding such a module adds the format; nothing else is e
 imports the library it needs where it renders, so that finding the formats costs nothing and asking
 for JSON loads neither Jinja nor rich nor pandas.
 
-There are two families of results: audits, whose formats are the modules of this package, and
-recorded runs of gradients, whose formats are those of `kerasaudit.report.gradients`. A report is of
-one family. Failures may stand in either.
+There are three families of results: audits, whose formats are the modules of this package,
+recorded runs of gradients, whose formats are those of `kerasaudit.report.gradients`, and diffs,
+whose formats are those of `kerasaudit.report.diff`. A report is of one family. Failures may stand
+in any.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from types import MappingProxyType, ModuleType
 
 from kerasaudit.errors import TargetError
 from kerasaudit.gradients.summary import RunSummary
+from kerasaudit.reconciliation.differences import Diff
 from kerasaudit.reconciliation.result import Audit, Failure
 
 __all__ = ["check", "formats", "render", "save"]
@@ -32,23 +34,28 @@ __all__ = ["check", "formats", "render", "save"]
 # A name out of a JSON file may hold half a surrogate pair, which no file and no terminal takes.
 _ESCAPED = "backslashreplace"
 
-Result = Audit | RunSummary | Failure
+Result = Audit | RunSummary | Diff | Failure
 Content = str | bytes | Iterable[str]
 
 # The package of a family's formats.
-_FAMILIES: Mapping[type, str] = {Audit: __name__, RunSummary: f"{__name__}.gradients"}
+_FAMILIES: Mapping[type, str] = {
+    Audit: __name__,
+    RunSummary: f"{__name__}.gradients",
+    Diff: f"{__name__}.diff",
+}
 
 # What a folder of reports holds of each result: to read, to process, and of an audit to open as a
 # sheet, of a run (whose sheet may be gigabytes) to paste.
 _IN_FOLDER: Mapping[type, tuple[str, ...]] = {
     Audit: ("html", "json", "csv"),
     RunSummary: ("html", "json", "markdown"),
+    Diff: ("html", "json", "markdown"),
 }
 
 
 @functools.cache
 def formats(family: type = Audit) -> Mapping[str, ModuleType]:
-    """Every report format of a family, `Audit` or `RunSummary`, by name.
+    """Every report format of a family (`Audit`, `RunSummary`, `Diff`) by name.
 
     >>> formats()["csv"].SUFFIX
     '.csv'
@@ -62,26 +69,27 @@ def formats(family: type = Audit) -> Mapping[str, ModuleType]:
     return MappingProxyType(dict(sorted(found.items())))
 
 
-def render(results: Sequence[Result], format: str) -> str:  # noqa: A002
-    """Render audits, or recorded runs, and failures as one report.
+def render(results: Sequence[Result], format: str, family: type = Audit) -> str:  # noqa: A002
+    """Render audits, or recorded runs, or diffs, and failures as one report.
 
     Args:
-        results: what was audited or recorded, in the order in which it is to stand.
+        results: what was audited, recorded or compared, in the order in which it is to stand.
         format: the name of a format.
+        family: what a report of failures alone is of.
 
     Raises:
         TargetError: there is no such format, or it is not text; the message names those there are.
             Or there are results of two families.
     """
-    content = _content(results, format)
+    content = _content(results, format, _family(results, family))
     if isinstance(content, bytes):
         raise TargetError(f"{format} is not text and cannot be printed; save it to a file")
     text = content if isinstance(content, str) else "".join(content)
     return text.encode(errors=_ESCAPED).decode()
 
 
-def _content(results: Sequence[Result], format: str) -> Content:  # noqa: A002
-    known = formats(_family(results))
+def _content(results: Sequence[Result], format: str, family: type) -> Content:  # noqa: A002
+    known = formats(family)
     module = known.get(format)
     if module is None:
         raise TargetError(f"no report format {format!r}; there are {', '.join(known)}")
@@ -89,25 +97,28 @@ def _content(results: Sequence[Result], format: str) -> Content:  # noqa: A002
     return content
 
 
-def _family(results: Sequence[Result]) -> type:
-    """What a report is of; of failures alone, or of nothing, it is one of audits."""
+def _family(results: Sequence[Result], otherwise: type) -> type:
+    """What a report is of; `otherwise` of failures alone, or of nothing."""
     found = {type(result) for result in results} & set(_FAMILIES)
     if len(found) > 1:
-        raise TargetError("a report is of audits or of recorded gradients, not of both")
-    return next(iter(found), Audit)
+        raise TargetError(
+            "a report is of audits, of recorded gradients or of diffs, not of several"
+        )
+    return next(iter(found), otherwise)
 
 
-def save(results: Sequence[Result], path: str | Path) -> None:
+def save(results: Sequence[Result], path: str | Path, family: type = Audit) -> None:
     r"""Write a report to a file whose suffix names the format, or to a folder.
 
     A file is replaced whole or left as it was. A folder (one that exists, or a path that ends
     with "/") receives for each audit `<group>/<name>.html`, `.json` and `.csv`, the group being
-    the stem of the file that the target names, for each run `<name>.html`, `.json` and `.md`, and
-    an `index.html` over all of them.
+    the stem of the file that the target names, for each run or diff `<name>.html`, `.json` and
+    `.md`, and an `index.html` over all of them.
 
     Args:
         results: what was audited or recorded.
         path: where to write.
+        family: what a report of failures alone is of.
 
     Raises:
         TargetError: no format has that suffix, the path cannot be written, or there are results of
@@ -118,10 +129,11 @@ def save(results: Sequence[Result], path: str | Path) -> None:
     kerasaudit.errors.TargetError: report.xls: no report has the suffix '.xls'; known are .csv, .html, .json, .md, .parquet
     """  # noqa: E501
     path_as_given = os.fspath(path)
+    family = _family(results, family)
     if _is_folder(path_as_given):
-        _save_folder(results, Path(path_as_given))
+        _save_folder(results, Path(path_as_given), family)
         return
-    _write(Path(path), _content(results, _format_of(Path(path), _family(results))))
+    _write(Path(path), _content(results, _format_of(Path(path), family), family))
 
 
 def check(path: str | Path, family: type = Audit) -> None:
@@ -169,8 +181,7 @@ def _encoded(text: str) -> bytes:
 # -- a folder of reports ------------------------------------------------------------------------
 
 
-def _save_folder(results: Sequence[Result], folder: Path) -> None:
-    family = _family(results)
+def _save_folder(results: Sequence[Result], folder: Path, family: type) -> None:
     known = formats(family)
     pages: list[tuple[Result, str | None]] = []
     for result, stem in zip(results, _stems(results), strict=True):
@@ -178,7 +189,7 @@ def _save_folder(results: Sequence[Result], folder: Path) -> None:
             pages.append((_placeless(result), None))
             continue
         for name in _IN_FOLDER[family]:
-            _write(_inside(folder, f"{stem}{known[name].SUFFIX}"), _content([result], name))
+            _write(_inside(folder, f"{stem}{known[name].SUFFIX}"), _content([result], name, family))
         pages.append((_placeless(result), f"{stem}{known['html'].SUFFIX}"))
     index = known["html"].index(pages)
     _write(_inside(folder, "index.html"), index)
@@ -234,17 +245,28 @@ def _sane(name: str) -> str:
 
 
 def _placeless(result: Result) -> Result:
-    """The result without an absolute path: a report must not depend on where it was made.
+    """The result without an absolute path: a report must not depend on where it was made."""
+    if isinstance(result, Diff):
+        old, new = (
+            replace(side, target=_short(side.target)[1]) for side in (result.old, result.new)
+        )
+        return replace(result, old=old, new=new)
+    file, target = _short(result.target)
+    if isinstance(result, Failure):
+        short = target.partition("::")[0]
+        return replace(result, target=target, message=result.message.replace(file, short))
+    return replace(result, target=target)
+
+
+def _short(target: str) -> tuple[str, str]:
+    """The path in a target, and the target with that path made short.
 
     A path inside the working directory is written relative to it, any other by its last part.
     """
-    file, separator, name = result.target.partition("::")
+    file, separator, name = target.partition("::")
     path = Path(file)
     if not path.is_absolute():
-        return result
+        return file, target
     here = Path.cwd()
     short = path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
-    target = f"{short}{separator}{name}"
-    if isinstance(result, Failure):
-        return replace(result, target=target, message=result.message.replace(file, short))
-    return replace(result, target=target)
+    return file, f"{short}{separator}{name}"

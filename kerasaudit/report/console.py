@@ -34,6 +34,7 @@ STYLES = {
 # For a stream that cannot carry these characters: "?" in place of "✓" would say another thing.
 _PLAIN = str.maketrans(
     {"✓": "+", "✗": "x", "·": "*", "×": "x", "−": "-", "–": "-", "─": "-", "→": ">", "…": "~"}
+    | {"≠": "!", "↕": "^"}
     | dict(zip("▁▂▃▄▅▆▇█", "_.-=+*#@", strict=True))
 )
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from kerasaudit.reconciliation.result import Audit, Failure, LayerRow
 from kerasaudit.report.wording import printable
 
-__all__ = ["COLUMNS", "FORMAT", "SUFFIX", "render", "text_cell"]
+__all__ = ["COLUMNS", "FORMAT", "SUFFIX", "cell", "render", "text_cell"]
 
 FORMAT = "csv"
 SUFFIX = ".csv"
@@ -66,23 +66,23 @@ def render(results: Sequence[Audit | Failure]) -> str:
     for result in results:
         if isinstance(result, Failure):
             known = {"target": result.target, "status": "failed", "reason": result.message}
-            writer.writerow([_cell(known.get(column)) for column in COLUMNS])
+            writer.writerow([cell(known.get(column)) for column in COLUMNS])
             continue
         for layer in result.layers:
             writer.writerow(_row(result, layer))
     return stream.getvalue()
 
 
-def _row(audit: Audit, layer: LayerRow) -> list[str | int]:
+def _row(audit: Audit, layer: LayerRow) -> list[str | int | float]:
     values = (getattr(layer, column) for column in _LAYER_COLUMNS)
-    return [_cell(value) for value in (audit.target, audit.name, *values)]
+    return [cell(value) for value in (audit.target, audit.name, *values)]
 
 
-def _cell(value: object) -> str | int:
-    """An integer as it is, nothing as an empty cell, a text so that no program takes it amiss."""
+def cell(value: object) -> str | int | float:
+    """A figure as it is, nothing as an empty cell, a text so that no program takes it amiss."""
     if value is None:
         return ""
-    if isinstance(value, int):
+    if isinstance(value, (int, float)):
         return value
     return text_cell(str(value))
 

@@ -16,7 +16,7 @@ from kerasaudit.reconciliation.result import Audit, ClaimRow, WeightRow
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TABLES", "to_frame"]
+__all__ = ["TABLES", "column", "to_frame"]
 
 TABLES: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "layers": {
@@ -136,7 +136,7 @@ def to_frame(audit: Audit, table: str = "layers") -> pandas.DataFrame:
     rows = list(getattr(audit, table))
     return pandas.DataFrame(
         {
-            name: _column((_value(row, name) for row in rows), dtype)
+            name: column((_value(row, name) for row in rows), dtype)
             for name, (dtype, _) in columns.items()
         }
     )
@@ -154,7 +154,8 @@ def _value(row: Any, column: str) -> Any:
     return getattr(row, column)
 
 
-def _column(values: Iterable[Any], dtype: str) -> pandas.Series[Any]:
+def column(values: Iterable[Any], dtype: str) -> pandas.Series[Any]:
+    """A column of that dtype; of objects where a figure is too large for it."""
     import pandas
 
     items = list(values)

@@ -15,7 +15,7 @@ from typing import Any
 from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.report.wording import partition
 
-__all__ = ["FORMAT", "SCHEMA_VERSION", "SUFFIX", "dumps", "render"]
+__all__ = ["FORMAT", "SCHEMA_VERSION", "SUFFIX", "dumps", "plain", "render"]
 
 FORMAT = "json"
 SUFFIX = ".json"
@@ -48,7 +48,7 @@ def render(results: Sequence[Audit | Failure]) -> str:
     audits, failures = partition(results)
     document = {
         "schema_version": SCHEMA_VERSION,
-        "audits": [_plain(audit) for audit in audits],
+        "audits": [plain(audit) for audit in audits],
         "errors": [{"target": failure.target, "message": failure.message} for failure in failures],
     }
     return dumps(document)
@@ -59,17 +59,17 @@ def dumps(document: Any) -> str:
     return _text(document, 0) + "\n"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The value as JSON has it: results as objects with their fields, tuples as arrays."""
     if is_dataclass(value) and not isinstance(value, type):
-        row = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        row = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
         if "weights" in row:  # last, so that a layer's own figures stand together
             row["weights"] = [_without_layer(weight) for weight in row.pop("weights")]
         return row
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in sorted(value.items())}
+        return {str(key): plain(item) for key, item in sorted(value.items())}
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 

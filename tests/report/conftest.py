@@ -43,9 +43,9 @@ def broken() -> Audit:
     return audit
 
 
-def _runs() -> ModuleType:
+def _beside(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(
-        "report_runs", Path(__file__).with_name("runs.py")
+        f"report_{name}", Path(__file__).with_name(f"{name}.py")
     )
     assert spec is not None
     assert spec.loader is not None
@@ -56,7 +56,7 @@ def _runs() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def runs() -> ModuleType:
-    return _runs()
+    return _beside("runs")
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +64,8 @@ def trained(runs) -> RunSummary:
     """A run of a small convolutional net with findings of two kinds."""
     run: RunSummary = runs.digits()
     return run
+
+
+@pytest.fixture(scope="session")
+def diffs() -> ModuleType:
+    return _beside("diffs")

@@ -98,6 +98,8 @@ class Part:
         from keras import ops
 
         figure = value if self.entry.size == 1 else function(value, axis=self.entry.reduced_axes)
+        if tuple(figure.shape) == (self.entry.kernels,):
+            return figure  # one operation less, of hundreds a step
         return ops.reshape(figure, (self.entry.kernels,))
 
     def spread(self, vector: Any) -> Any:

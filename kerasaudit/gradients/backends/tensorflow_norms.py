@@ -39,8 +39,9 @@ def norms(parts: Sequence[Part]) -> tuple[Any, Any]:
     if large:
         found.update(zip(large, _of_large([parts[place] for place in large]), strict=True))
     pairs = [found.get(place) or _pair(part) for place, part in enumerate(parts)]
-    l2 = tf.concat([one for one, _ in pairs], 0)
-    largest = tf.concat([one for _, one in pairs], 0)
+    # Of biases and gammas both figures are the magnitude itself: taken of all of them at once.
+    l2 = tf.abs(tf.concat([one for one, _ in pairs], 0))
+    largest = tf.abs(tf.concat([one for _, one in pairs], 0))
     # A reduction to the largest may pass over a NaN, a sum never does.
     return l2, tf.where(tf.math.is_nan(l2), l2, largest)
 
@@ -55,13 +56,14 @@ def _pair(part: Part) -> tuple[Any, Any]:
         return part.unknown(), part.unknown()
     if part.dtype != "float32":
         return scaled_norms([part])
-    magnitude = tf.abs(part.value)
-    if part.entry.size == 1:  # biases, gammas: both figures are the magnitude itself
-        figure = tf.reshape(magnitude, (part.entry.kernels,))
+    if part.entry.size == 1:
+        flat = len(part.value.shape) == 1
+        figure = part.value if flat else tf.reshape(part.value, (part.entry.kernels,))
         return figure, figure
     # XLA has no Euclidean norm, which would be one operation less.
     squares = part.reduced(tf.reduce_sum, tf.square(tf.cast(part.value, "float64")))
-    return tf.cast(tf.sqrt(squares), "float32"), part.reduced(tf.reduce_max, magnitude)
+    largest = part.reduced(tf.reduce_max, tf.abs(part.value))
+    return tf.cast(tf.sqrt(squares), "float32"), largest
 
 
 def _of_large(parts: Sequence[Part]) -> list[tuple[Any, Any]]:
@@ -84,7 +86,7 @@ def _summed(part: Part, squares: Any) -> Any:
     """The sum of each kernel's squares: as a product with ones, which CPUs do twice as fast.
 
     A product adds up one after the other and so rounds more often than a sum in pairs: it is of
-    few rows at a time, and what it gives is summed in float64.
+    few rows at a time.
     """
     entry = part.entry
     first = len(entry.axes_shape) - len(entry.unit_axes)
@@ -93,8 +95,7 @@ def _summed(part: Part, squares: Any) -> Any:
     if not last or rows < _ROWS // 16 or _has_gpu():  # a GPU may multiply with ten bits (TF32)
         return part.reduced(tf.reduce_sum, squares)
     summed = tf.linalg.matmul(tf.ones((1, rows)), tf.reshape(squares, (rows, -1)))
-    rest = tf.cast(tf.reshape(summed, (entry.size // rows, entry.kernels)), "float64")
-    return tf.cast(tf.reduce_sum(rest, 0), "float32")
+    return tf.reduce_sum(tf.reshape(summed, (entry.size // rows, entry.kernels)), 0)
 
 
 @functools.cache

@@ -29,6 +29,41 @@ CLEAN, FINDINGS, INCOMPLETE, NOTHING = 0, 1, 2, 3
 _FORMATS = ("terminal", "json", "csv", "markdown", "html")
 
 
+# What several commands take.
+_format_option = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(_FORMATS),
+    default="terminal",
+    show_default=True,
+    help="What to print.",
+)
+_save_option = click.option(
+    "--save",
+    "paths",
+    multiple=True,
+    metavar="PATH",
+    help="Also write a report: the suffix names its format (.html .csv .json .md, most .parquet); "
+    "a folder (PATH/) takes one for each model and an index. Repeatable.",
+)
+_kwargs_option = click.option(
+    "--kwargs", "arguments", metavar="JSON", help="Keyword arguments for a builder."
+)
+_input_shape_option = click.option(
+    "--input-shape",
+    metavar="SHAPE",
+    help="Derive with this input shape, the batch axis first: 'None,224,224,3' or JSON.",
+)
+_limit_option = click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=N",
+    help="Read less or more of a file than by default (config_bytes, seconds, …). Repeatable.",
+)
+_debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kerasaudit")
 def command() -> None:
@@ -37,28 +72,10 @@ def command() -> None:
 
 @command.command()
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(_FORMATS),
-    default="terminal",
-    show_default=True,
-    help="What to print.",
-)
-@click.option(
-    "--save",
-    "paths",
-    multiple=True,
-    metavar="PATH",
-    help="Also write a report: the suffix names its format (.html .csv .json .md .parquet); a "
-    "folder (PATH/) takes a report for each model and an index. Repeatable.",
-)
-@click.option("--kwargs", "arguments", metavar="JSON", help="Keyword arguments for a builder.")
-@click.option(
-    "--input-shape",
-    metavar="SHAPE",
-    help="Derive with this input shape, the batch axis first: 'None,224,224,3' or JSON.",
-)
+@_format_option
+@_save_option
+@_kwargs_option
+@_input_shape_option
 @click.option(
     "--exempt",
     "exemptions",
@@ -71,19 +88,13 @@ def command() -> None:
     metavar="TARGET",
     help="Hold a file's weights against the architecture of another target.",
 )
-@click.option(
-    "--limit",
-    "limits",
-    multiple=True,
-    metavar="NAME=N",
-    help="Read less or more of a file than by default (config_bytes, seconds, …). Repeatable.",
-)
+@_limit_option
 @click.option(
     "--layers/--no-layers",
     default=None,
     help="Print every layer's working, or only a line for each model. [default: by their number]",
 )
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@_debug_option
 def audit(
     targets: tuple[str, ...],
     format_: str,
@@ -151,19 +162,10 @@ def audit(
 @click.option("--elements", multiple=True, metavar="WEIGHT", help="Keep it element by element.")
 @click.option("--store", metavar="FOLDER", help="Keep the run as a Parquet data set.")
 @click.option("--thresholds", metavar="JSON", help='\'{"vanishing": {"absolute": 1e-9}}\'.')
-@click.option("--kwargs", "arguments", metavar="JSON", help="Keyword arguments for a builder.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(_FORMATS),
-    default="terminal",
-    show_default=True,
-    help="What to print.",
-)
-@click.option(
-    "--save", "paths", multiple=True, metavar="PATH", help="Also write a report. Repeatable."
-)
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@_kwargs_option
+@_format_option
+@_save_option
+@_debug_option
 def gradients(
     targets: tuple[str, ...], format_: str, paths: tuple[str, ...], debug: bool, **options: Any
 ) -> None:
@@ -196,36 +198,12 @@ def gradients(
 @command.command()
 @click.argument("old")
 @click.argument("new")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(_FORMATS),
-    default="terminal",
-    show_default=True,
-    help="What to print.",
-)
-@click.option(
-    "--save",
-    "paths",
-    multiple=True,
-    metavar="PATH",
-    help="Also write a report: the suffix names its format (.html .csv .json .md .parquet). "
-    "Repeatable.",
-)
-@click.option("--kwargs", "arguments", metavar="JSON", help="Keyword arguments for a builder.")
-@click.option(
-    "--input-shape",
-    metavar="SHAPE",
-    help="Derive both with this input shape, the batch axis first: 'None,224,224,3' or JSON.",
-)
-@click.option(
-    "--limit",
-    "limits",
-    multiple=True,
-    metavar="NAME=N",
-    help="Read less or more of a file than by default (config_bytes, seconds, …). Repeatable.",
-)
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@_format_option
+@_save_option
+@_kwargs_option
+@_input_shape_option
+@_limit_option
+@_debug_option
 def diff(
     old: str,
     new: str,
@@ -270,7 +248,7 @@ def diff(
 
 @command.command()
 @click.argument("name")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@_debug_option
 def explain(name: str, debug: bool) -> None:
     """Print the documentation of a rule (Conv2D) or of a finding (KA101)."""
     with _OneLineErrors(debug):

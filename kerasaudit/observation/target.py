@@ -181,19 +181,19 @@ def _resolve_folder(directory: Path, arguments: Mapping[str, Any]) -> Iterator[S
 
 
 def _model_files(directory: Path) -> Iterator[Path]:
-    """The model files in a folder and below it; shards are read with the index that names them."""
+    """The model files in a folder and below it, unzipped models as one each.
+
+    Shards are read with the index that names them.
+    """
     for path in sorted({path for kind in _MODEL_FILES for path in directory.rglob(kind)}):
         shard = _SHARD.fullmatch(path.name)
-        if shard is not None and (path.parent / f"{shard[1]}.weights.json").is_file():
+        if archive.is_model_folder(path.parent):
+            if path.name == "config.json":
+                yield path.parent
+        elif shard is not None and (path.parent / f"{shard[1]}.weights.json").is_file():
             continue
-        if path.suffix == ".json" and not _is_config_file(path):
-            continue
-        if archive.is_model_folder(path) or (path.is_file() and not _in_model_folder(path)):
+        elif path.is_file() and (path.suffix != ".json" or _is_config_file(path)):
             yield path
-
-
-def _in_model_folder(path: Path) -> bool:
-    return any(archive.is_model_folder(folder) for folder in path.parents[:1])
 
 
 def _one_by_one(

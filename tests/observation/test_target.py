@@ -232,3 +232,24 @@ def test_a_config_that_is_nested_beyond_reading_is_refused(tmp_path):
     path.write_text("[" * 100_000)
     with pytest.raises(ka.TargetError, match=r"deep\.json"):
         ka.audit(str(path))
+
+
+def test_a_folder_has_its_model_files_and_unzipped_models_each_once(tmp_path):
+    import zipfile
+
+    from tests.observation.mutations import originals
+
+    for name, data in originals().items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "other.json").write_text('{"a": 1}')
+    with zipfile.ZipFile(tmp_path / "net.keras") as archive:
+        archive.extractall(tmp_path / "unzipped" / "deep")
+    audits = list(ka.audit_all([tmp_path]))
+    found = {audit.target.removeprefix(f"{tmp_path.as_posix()}/"): audit.status for audit in audits}
+    assert found == {
+        "net.h5": "ok",
+        "net.json": "ok",
+        "net.keras": "ok",
+        "net.weights.h5": "incomplete",
+        "unzipped/deep": "ok",
+    }

@@ -23,33 +23,36 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, TypeAlias
 
 from kerasaudit.errors import TargetError
-from kerasaudit.gradients.summary import RunSummary
-from kerasaudit.reconciliation.differences import Diff
 from kerasaudit.reconciliation.result import Audit, Failure
+
+if TYPE_CHECKING:
+    from kerasaudit.gradients.summary import RunSummary
+    from kerasaudit.reconciliation.differences import Diff
 
 __all__ = ["check", "formats", "render", "save"]
 
 # A name out of a JSON file may hold half a surrogate pair, which no file and no terminal takes.
 _ESCAPED = "backslashreplace"
 
-Result = Audit | RunSummary | Diff | Failure
+Result: TypeAlias = "Audit | RunSummary | Diff | Failure"
 Content = str | bytes | Iterable[str]
 
-# The package of a family's formats.
-_FAMILIES: Mapping[type, str] = {
-    Audit: __name__,
-    RunSummary: f"{__name__}.gradients",
-    Diff: f"{__name__}.diff",
+# The package of a family's formats, by the name of its class: who audits loads no gradients.
+_FAMILIES: Mapping[str, str] = {
+    "Audit": __name__,
+    "RunSummary": f"{__name__}.gradients",
+    "Diff": f"{__name__}.diff",
 }
 
 # What a folder of reports holds of each result: to read, to process, and of an audit to open as a
 # sheet, of a run (whose sheet may be gigabytes) to paste.
-_IN_FOLDER: Mapping[type, tuple[str, ...]] = {
-    Audit: ("html", "json", "csv"),
-    RunSummary: ("html", "json", "markdown"),
-    Diff: ("html", "json", "markdown"),
+_IN_FOLDER: Mapping[str, tuple[str, ...]] = {
+    "Audit": ("html", "json", "csv"),
+    "RunSummary": ("html", "json", "markdown"),
+    "Diff": ("html", "json", "markdown"),
 }
 
 
@@ -60,7 +63,7 @@ def formats(family: type = Audit) -> Mapping[str, ModuleType]:
     >>> formats()["csv"].SUFFIX
     '.csv'
     """
-    package = importlib.import_module(_FAMILIES[family])
+    package = importlib.import_module(_FAMILIES[family.__name__])
     found = {}
     for entry in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package.__name__}.{entry.name}")
@@ -99,7 +102,7 @@ def _content(results: Sequence[Result], format: str, family: type) -> Content:  
 
 def _family(results: Sequence[Result], otherwise: type) -> type:
     """What a report is of; `otherwise` of failures alone, or of nothing."""
-    found = {type(result) for result in results} & set(_FAMILIES)
+    found = {type(one) for one in results if type(one).__name__ in _FAMILIES}
     if len(found) > 1:
         raise TargetError(
             "a report is of audits, of recorded gradients or of diffs, not of several"
@@ -188,7 +191,7 @@ def _save_folder(results: Sequence[Result], folder: Path, family: type) -> None:
         if stem is None:
             pages.append((_placeless(result), None))
             continue
-        for name in _IN_FOLDER[family]:
+        for name in _IN_FOLDER[family.__name__]:
             _write(_inside(folder, f"{stem}{known[name].SUFFIX}"), _content([result], name, family))
         pages.append((_placeless(result), f"{stem}{known['html'].SUFFIX}"))
     index = known["html"].index(pages)
@@ -246,6 +249,8 @@ def _sane(name: str) -> str:
 
 def _placeless(result: Result) -> Result:
     """The result without an absolute path: a report must not depend on where it was made."""
+    from kerasaudit.reconciliation.differences import Diff
+
     if isinstance(result, Diff):
         old, new = (
             replace(side, target=_short(side.target)[1]) for side in (result.old, result.new)

@@ -26,6 +26,7 @@ __all__ = ["observe_contents"]
 
 _NO_WEIGHTS = ("idf_weights",)  # a look-up layer's: Keras counts them as no weights either
 _TOP_LEVEL = "top_level_model_weights"  # a legacy file's group of what the model itself holds
+_BARE = {"opaque16": "bfloat16"}  # how legacy files hold what HDF5 has no type for, unnamed
 _UNKNOWN = "unknown"  # the class of a layer that only weights are known of
 
 
@@ -214,10 +215,13 @@ def _legacy(tree: Tree, base: str, graph: Mapping[str, Any] | None) -> _Held:
         group = f"{prefix}{layer}"
         for name in _weight_names(tree, group):
             found = tree.datasets.get(f"{group}/{name}")
+            if found is None:
+                continue
+            found = replace(found, dtype=_BARE.get(found.dtype, found.dtype))
             plain = re.sub(r":\d+$", "", name)
-            if found is not None and layer == _TOP_LEVEL:
+            if layer == _TOP_LEVEL:
                 held.add_own(plain, found)
-            elif found is not None:
+            else:
                 path = _inner_path(plain, layer, inner.get(layer, ()))
                 held.enter(path, _UNKNOWN)
                 held.add(path, _within(plain, path), found)

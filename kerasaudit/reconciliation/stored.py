@@ -30,7 +30,10 @@ _QUANTISED = (
     *("kernel_amax_history", "outputs_grad_scale", "outputs_grad_amax_history"),
     *("kernel_zero", "embeddings_zero", "g_idx"),
 )
-_PACKED_BY_DATA = ("gptq", "awq")  # these save the bias first
+# These save the weights as derived, but for the zero points, without which Keras 3.15 itself can
+# no longer load them: a weight is missing, and it is these.
+_PACKED_BY_DATA = ("gptq", "awq")
+_FORGOTTEN = ("kernel_zero", "zero_point")
 
 # The older names of attributes that hold layers, where a file has no layer names (before 3.6).
 _ATTRIBUTES = {
@@ -59,13 +62,13 @@ def pair_stored(
     found: dict[str, ObservedWeight] = {}
     left: list[ObservedWeight] = []
     for part, weights in theirs.items():
-        expected = ours.get(part, [])
-        skipped = _held_twice(layer, part)
+        expected = _saved(layer, ours.get(part, []), len(weights))
+        skipped = _saved_before(expected)
         for weight in weights:
             number = (_number(weight) or 0) - skipped
-            if number < 0:
+            if number < 0 and any(weight.shape == one.shape for one in derived):
                 continue
-            if number < len(expected) and expected[number].name not in found:
+            if 0 <= number < len(expected) and expected[number].name not in found:
                 name = expected[number].name
                 found[name] = replace(weight, name=name)
             else:
@@ -92,18 +95,30 @@ def _by_part(weights: Iterable[_Named]) -> dict[str, list[_Named]]:
 def _in_saved_order(layer: Layer) -> list[Weight]:
     weights = [weight for weight in layer.weights or () if not is_merged(weight)]
     quantization = layer.config.quantization
-    if quantization is None:
+    if quantization is None or quantization.partition("/")[0] in _PACKED_BY_DATA:
         return weights
-    order = list(_QUANTISED)
-    if quantization.partition("/")[0] in _PACKED_BY_DATA:
-        order = ["bias", *order]
-    places = {name: place for place, name in reversed(list(enumerate(order)))}
-    return sorted(weights, key=lambda w: places.get(w.name.rpartition("/")[2], len(order)))
+    places = {name: place for place, name in enumerate(_QUANTISED)}
+    return sorted(weights, key=lambda weight: places.get(_own_name(weight), len(places)))
 
 
-def _held_twice(layer: Layer, part: str) -> int:
-    """How many of a part's first numbers are weights that are saved elsewhere as well."""
-    return int(layer.config.class_name == "SpectralNormalization" and not part)
+def _saved(layer: Layer, expected: list[Weight], count: int) -> list[Weight]:
+    """The weights of a part that Keras saves, of which there are `count`."""
+    mode = (layer.config.quantization or "").partition("/")[0]
+    if mode not in _PACKED_BY_DATA or count >= len(expected):
+        return expected
+    return [weight for weight in expected if _own_name(weight) not in _FORGOTTEN]
+
+
+def _own_name(weight: Weight) -> str:
+    return weight.name.rpartition("/")[2]
+
+
+def _saved_before(expected: Sequence[Weight]) -> int:
+    """How many of a part's first numbers are weights that another part has saved already.
+
+    SpectralNormalization, by itself or in another layer, has one weight: the vector u.
+    """
+    return int([_own_name(weight) for weight in expected] == ["vector_u"])
 
 
 def _under_our_names(

@@ -30,10 +30,23 @@ _QUANTISED = (
     *("kernel_amax_history", "outputs_grad_scale", "outputs_grad_amax_history"),
     *("kernel_zero", "embeddings_zero", "g_idx"),
 )
-# These save the weights as derived, but for the zero points, without which Keras 3.15 itself can
-# no longer load them: a weight is missing, and it is these.
-_PACKED_BY_DATA = ("gptq", "awq")
+# GPTQ and AWQ kernels: saved as derived, but for the zero points, without which Keras 3.15 itself
+# can no longer load them: a weight is missing, and it is these.
+_PACKED_BY_DATA = "uint8"
 _FORGOTTEN = ("kernel_zero", "zero_point")
+
+# What a part that is quantised holds besides, where no config says that it is.
+_UNSAID = {
+    len(names): dict(enumerate(names))
+    for names in (
+        ("kernel_scale",),
+        ("kernel_scale", "kernel_zero", "g_idx"),
+        (
+            *("inputs_scale", "inputs_amax_history", "kernel_scale", "kernel_amax_history"),
+            *("outputs_grad_scale", "outputs_grad_amax_history"),
+        ),
+    )
+}
 
 # The older names of attributes that hold layers, where a file has no layer names (before 3.6).
 _ATTRIBUTES = {
@@ -55,14 +68,15 @@ def pair_stored(
     """Each derived weight with the stored one of its place; what is left of each side alone."""
     derived = layer.weights or ()
     if not all(_number(weight) is not None for weight in stored):
-        yield from pair_by_name(derived, stored)  # a legacy file, which has names
+        yield from pair_by_name(derived, _under_whole_names(derived, stored))  # a legacy file
         return
-    ours, theirs = _by_part(_in_saved_order(layer)), _by_part(stored)
+    ours, theirs = _by_part(w for w in derived if not is_merged(w)), _by_part(stored)
     theirs = _under_our_names(ours, theirs)
     found: dict[str, ObservedWeight] = {}
     left: list[ObservedWeight] = []
-    for part, weights in theirs.items():
-        expected = _saved(layer, ours.get(part, []), len(weights))
+    for part in sorted(theirs, key=[*ours, *theirs].index):
+        weights = theirs[part]
+        expected = _in_saved_order(ours.get(part, []), len(weights))
         skipped = _saved_before(expected)
         for weight in weights:
             number = (_number(weight) or 0) - skipped
@@ -72,11 +86,31 @@ def pair_stored(
                 name = expected[number].name
                 found[name] = replace(weight, name=name)
             else:
-                left.append(weight)
+                more = _UNSAID.get(len(weights) - len(expected), {}) if part else {}
+                name = more.get(number - len(expected), str(number))
+                left.append(replace(weight, name=f"{part}/{name}" if part else weight.name))
     for one in derived:
         yield one, found.get(one.name)
     for rest in left:
         yield None, rest
+
+
+def _under_whole_names(
+    derived: Sequence[Weight], stored: Sequence[ObservedWeight]
+) -> list[ObservedWeight]:
+    """Named weights under the derived names of which theirs are the end, the longest first.
+
+    A layer that was built before another came to hold it is saved under its own name alone:
+    "dense/kernel" for "block/dense/kernel".
+    """
+    free = {one.name for one in derived}
+    names: dict[str, str] = {}
+    for weight in sorted(stored, key=lambda one: -one.name.count("/")):
+        ends = (name for name in free if f"/{name}".endswith(f"/{weight.name}"))
+        name = min(ends, key=lambda one: (one.count("/"), one), default=weight.name)
+        free.discard(name)
+        names[weight.path] = name
+    return [replace(weight, name=names[weight.path]) for weight in stored]
 
 
 def _number(weight: ObservedWeight) -> int | None:
@@ -92,21 +126,16 @@ def _by_part(weights: Iterable[_Named]) -> dict[str, list[_Named]]:
     return found
 
 
-def _in_saved_order(layer: Layer) -> list[Weight]:
-    weights = [weight for weight in layer.weights or () if not is_merged(weight)]
-    quantization = layer.config.quantization
-    if quantization is None or quantization.partition("/")[0] in _PACKED_BY_DATA:
+def _in_saved_order(weights: list[Weight], count: int) -> list[Weight]:
+    """The weights of a part as Keras saves them, of which there are `count`."""
+    if not any(weight.role == "quantization" for weight in weights):
         return weights
-    places = {name: place for place, name in enumerate(_QUANTISED)}
-    return sorted(weights, key=lambda weight: places.get(_own_name(weight), len(places)))
-
-
-def _saved(layer: Layer, expected: list[Weight], count: int) -> list[Weight]:
-    """The weights of a part that Keras saves, of which there are `count`."""
-    mode = (layer.config.quantization or "").partition("/")[0]
-    if mode not in _PACKED_BY_DATA or count >= len(expected):
-        return expected
-    return [weight for weight in expected if _own_name(weight) not in _FORGOTTEN]
+    if not any(weight.dtype == _PACKED_BY_DATA for weight in weights):
+        places = {name: place for place, name in enumerate(_QUANTISED)}
+        return sorted(weights, key=lambda weight: places.get(_own_name(weight), len(places)))
+    if count >= len(weights):
+        return weights
+    return [weight for weight in weights if _own_name(weight) not in _FORGOTTEN]
 
 
 def _own_name(weight: Weight) -> str:

@@ -24,6 +24,8 @@ def write(model, path):
         model.save_weights(path)
     elif path.suffix == ".keras":
         model.save(path)
+    elif "keras.src.ops." in model.to_json():
+        return False  # it could, and can no longer load it: to a legacy file all nodes are layers
     else:
         try:
             model.save(path)
@@ -86,5 +88,4 @@ def assert_same_layer(mine, theirs, form):
             if weight.role == "adapter":
                 del expected[weight.name]
     assert held(mine, "stored") == expected, where
-    count = sum(weight.stored or 0 for weight in mine.weights)
-    assert mine.stored == (None if theirs.observed is None else count), where
+    assert (mine.stored or 0) == sum(weight.stored or 0 for weight in mine.weights), where

@@ -249,7 +249,8 @@ def _from_keras_2(layer: LayerConfig, data: Any, from_one: Set[str]) -> dict[str
     An operation ("tf.math.multiply") has a single entry in no list, and constants among them.
     """
     items = [data] if data and isinstance(data[0], str) else data
-    arguments, named = [], {}
+    arguments: list[Any] = []
+    named: dict[str, Any] = {}
     for item in items:
         if not isinstance(item, (list, tuple)) or len(item) < 3:
             layer.fail(f"expected a tensor [layer, call, output], received {item!r}")

@@ -142,8 +142,8 @@ def _version_3(
 ) -> _Held:
     """By groups; `known` are the layers of a model whose config has no graph to tell them by."""
     held = _Held()
-    for path, layer in known.items():
-        held.enter(path, layer.class_name)
+    for path, one in known.items():
+        held.enter(path, one.class_name)
     paths: dict[str, str] = {}
     for path, class_name, group in groups_of_layers(graph) if graph else ():
         held.enter(path, class_name)

@@ -11,6 +11,8 @@ from keras import layers
 
 import kerasaudit as ka
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
+
 
 def net(filters=4, hidden=(8, 6), order=1, bias=True, dtype="float32", norm=True):
     """A small CNN: 6×6×2, a convolution, dense layers, 3 classes."""

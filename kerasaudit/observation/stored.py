@@ -224,7 +224,8 @@ def _legacy(tree: Tree, base: str, graph: Mapping[str, Any] | None) -> _Held:
             held.optimizer += _elements(dataset)
     for layer in _layer_names(tree, base):
         group = f"{prefix}{layer}"
-        names = [n for n in _weight_names(tree, group) if f"{group}/{n}" in tree.datasets]
+        listed = dict.fromkeys(_weight_names(tree, group))
+        names = [name for name in listed if f"{group}/{name}" in tree.datasets]
         paths = _inner_paths(names, layer, inner.get(layer, []))
         for name in names:
             found = tree.datasets[f"{group}/{name}"]
@@ -281,7 +282,10 @@ def _inner_paths(names: list[str], layer: str, inner: list[str]) -> dict[str, st
     kernel"), Keras 2 none: of several that fit, the one of which most is named, then the outermost
     that has no weight of this name yet.
     """
-    fitting = {name: _fitting(_plain(name), inner) for name in names}
+    by_layer: dict[str, list[str]] = {}
+    for path in inner:
+        by_layer.setdefault(path.rpartition("/")[2], []).append(path)
+    fitting = {name: _fitting(_plain(name), by_layer) for name in names}
     found: dict[str, str] = {}
     taken: set[tuple[str, str]] = set()
     for name in sorted(names, key=lambda one: -max((n for n, _ in fitting[one]), default=0)):
@@ -292,10 +296,12 @@ def _inner_paths(names: list[str], layer: str, inner: list[str]) -> dict[str, st
     return found
 
 
-def _fitting(name: str, paths: list[str]) -> list[tuple[int, str]]:
-    """The layers of which some name at the end of their path stands in a weight's: how much."""
+def _fitting(name: str, by_layer: Mapping[str, list[str]]) -> list[tuple[int, str]]:
+    """The layers of which some names at the end of their path stand in a weight's: how much."""
     found = []
-    for path in paths:
+    for path in (
+        path for part in dict.fromkeys(name.split("/")) for path in by_layer.get(part, ())
+    ):
         parts = path.split("/")
         tails = ("/".join(parts[start:]) for start in range(len(parts)))
         longest = next((len(tail) for tail in tails if f"/{tail}/" in f"/{name}"), 0)

@@ -4,6 +4,7 @@ Within a layer, and within each layer that it holds ("query", "forward_lstm/lstm
 is the n-th variable that Keras saves: the derived weights in their order, but for three things.
 A quantised layer saves in an order of its own; adapters (LoRA) are merged into the kernel and not
 saved; and SpectralNormalization saves the kernel of the layer that it holds a second time.
+A legacy file has names instead.
 Source: `save_own_variables` and `variable_serialization_spec` in Keras's layers.
 """
 
@@ -26,9 +27,9 @@ _Named = TypeVar("_Named", Weight, ObservedWeight)
 _QUANTISED = (
     *("kernel", "embeddings", "bias"),
     *("inputs_scale", "inputs_amax_history", "kernel_scale", "embeddings_scale"),
-    *("reverse_embeddings", "reverse_embeddings_scale"),
     *("kernel_amax_history", "outputs_grad_scale", "outputs_grad_amax_history"),
     *("kernel_zero", "embeddings_zero", "g_idx"),
+    *("reverse_embeddings", "reverse_embeddings_scale", "reverse_embeddings_zero"),
 )
 # GPTQ and AWQ kernels: saved as derived, but for the zero points, without which Keras 3.15 itself
 # can no longer load them: a weight is missing, and it is these.
@@ -74,7 +75,7 @@ def pair_stored(
     theirs = _under_our_names(ours, theirs)
     found: dict[str, ObservedWeight] = {}
     left: list[ObservedWeight] = []
-    for part in sorted(theirs, key=[*ours, *theirs].index):
+    for part in [*(p for p in ours if p in theirs), *(p for p in theirs if p not in ours)]:
         weights = theirs[part]
         expected = _in_saved_order(ours.get(part, []), len(weights))
         skipped = _saved_before(expected)
@@ -86,13 +87,24 @@ def pair_stored(
                 name = expected[number].name
                 found[name] = replace(weight, name=name)
             else:
-                more = _UNSAID.get(len(weights) - len(expected), {}) if part else {}
-                name = more.get(number - len(expected), str(number))
-                left.append(replace(weight, name=f"{part}/{name}" if part else weight.name))
+                left.append(_left_over(weight, part, number - len(expected), weights, expected))
     for one in derived:
         yield one, found.get(one.name)
     for rest in left:
         yield None, rest
+
+
+def _left_over(
+    weight: ObservedWeight,
+    part: str,
+    place: int,
+    stored: Sequence[ObservedWeight],
+    expected: Sequence[Weight],
+) -> ObservedWeight:
+    """A stored weight that none is derived for; by its name, where its place tells it."""
+    unsaid = _UNSAID.get(len(stored) - len(expected), {}) if part else {}
+    name = unsaid.get(place, weight.name.rpartition("/")[2])
+    return replace(weight, name=f"{part}/{name}" if part else name)
 
 
 def _under_whole_names(
@@ -106,7 +118,8 @@ def _under_whole_names(
     free = {one.name for one in derived}
     names: dict[str, str] = {}
     for weight in sorted(stored, key=lambda one: -one.name.count("/")):
-        ends = (name for name in free if f"/{name}".endswith(f"/{weight.name}"))
+        whole = (weight.name,) if weight.name in free else free
+        ends = (name for name in whole if f"/{name}".endswith(f"/{weight.name}"))
         name = min(ends, key=lambda one: (one.count("/"), one), default=weight.name)
         free.discard(name)
         names[weight.path] = name

@@ -134,6 +134,17 @@ def test_keras_forgets_the_zero_points_of_kernels_packed_by_data(mode, groups, t
         keras.saving.load_model(tmp_path / "model.keras")
 
 
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+@pytest.mark.parametrize("rank", [0, 2])
+def test_an_embedding_with_another_table_for_the_way_back(mode, rank):
+    layer = layers.ReversibleEmbedding(5, 4, tie_weights=False)
+    layer.build((None, 6))
+    layer.quantize(mode)
+    if rank:
+        layer.enable_lora(rank)
+    assert assert_same(functional(layer, (None, 6))).ok
+
+
 # -- models -------------------------------------------------------------------------------------
 
 

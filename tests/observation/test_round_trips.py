@@ -50,8 +50,6 @@ def test_a_layer_of_every_class(class_name):
     module, strategy, _ = STRATEGIES[class_name]
     saved = []
 
-    @live.examples(3)
-    @given(pair=strategy)
     def agrees(pair):
         case = live.Case(class_name, *pair, module=module)
         try:
@@ -60,7 +58,9 @@ def test_a_layer_of_every_class(class_name):
             return
         saved.append(assert_same(model))
 
-    agrees()
+    for count in (3, 50):  # of some classes Keras refuses most
+        if not saved:
+            live.examples(count)(given(pair=strategy)(agrees))()
     assert saved, "Keras refused every example"
 
 

@@ -7,7 +7,7 @@ step is linear in the size of the config.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -167,19 +167,21 @@ def _sequential_input(model: LayerConfig, layers: Mapping[str, LayerConfig]) -> 
 def _read_functional(model: LayerConfig) -> Graph:
     layers: dict[str, LayerConfig] = {}
     nodes: list[Node] = []
-    for layer in _read_layers(model):
+    listed = _read_layers(model)
+    from_one = _counted_from_one(listed)
+    for layer in listed:
         if layer.name in layers:
             model.fail(f"layer names must be unique, received {layer.name!r} twice")
         layers[layer.name] = layer
-        inbound = layer.serialised.get("inbound_nodes") or []
-        if not isinstance(inbound, (list, tuple)):
-            layer.fail(f"inbound_nodes must be a list, received {inbound!r}")
+        inbound = _inbound(layer)
         if not inbound and layer.class_name == "InputLayer":
             nodes.append(Node(layer.name, 0, (), ()))
         for call, data in enumerate(inbound):
-            nodes.append(_read_node(layer, call, data))
-    inputs = _read_ends(model, layers, "input_layers")
-    outputs = _read_ends(model, layers, "output_layers")
+            is_old = isinstance(data, (list, tuple))
+            node = _from_keras_2(layer, data, from_one) if is_old else data
+            nodes.append(_read_node(layer, call, node))
+    inputs = _read_ends(model, layers, "input_layers", from_one)
+    outputs = _read_ends(model, layers, "output_layers", from_one)
     made = {node[:2] for node in nodes}
     for tensor in outputs:
         if tensor[:2] not in made:
@@ -202,9 +204,6 @@ def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
         others = _leaves(layer, list(named.values())) if named else []
         several = len(arguments) > 1 or bool(others)
         firsts = _firsts(layer, arguments, named) if several else ()
-    elif isinstance(data, (list, tuple)):  # Keras 2: [[name, call, output, kwargs], …]
-        named, others, firsts = {}, [], ()
-        leaves = [_tensor(layer, i[:3] if isinstance(i, (list, tuple)) else i) for i in data]
     else:
         layer.fail(f"inbound_nodes[{call}] must be a mapping or a list, received {data!r}")
     tensors = [item for item in leaves if isinstance(item, Tensor)]
@@ -219,6 +218,62 @@ def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
         leaves = [item for item in leaves if isinstance(item, Tensor) or item.shape]
     switches = {k: v for k, v in named.items() if isinstance(v, (bool, int, float, str))}
     return Node(layer.name, call, tuple(leaves), waits_for, firsts, switches)
+
+
+def _inbound(layer: LayerConfig) -> list[Any] | tuple[Any, ...]:
+    inbound = layer.serialised.get("inbound_nodes") or []
+    if not isinstance(inbound, (list, tuple)):
+        layer.fail(f"inbound_nodes must be a list, received {inbound!r}")
+    return inbound
+
+
+def _counted_from_one(layers: list[LayerConfig]) -> Set[str]:
+    """The models of which Keras 2 counts the calls from 1, for the first was that of making it.
+
+    They are those that have an input of their own; Keras 3, whose calls are mappings, does not.
+    """
+    if not any(isinstance(data, (list, tuple)) for layer in layers for data in _inbound(layer)):
+        return frozenset()
+    firsts = {layer.name: layer.config.get("layers") for layer in layers}
+    return {
+        name
+        for name, inner in firsts.items()
+        if isinstance(inner, (list, tuple)) and inner and isinstance(inner[0], Mapping)
+        if inner[0].get("class_name") == "InputLayer"
+    }
+
+
+def _from_keras_2(layer: LayerConfig, data: Any, from_one: Set[str]) -> dict[str, Any]:
+    """A call as Keras 3 writes it, of Keras 2's `[[name, call, output, {argument: …}], …]`.
+
+    An operation ("tf.math.multiply") has a single entry in no list, and constants among them.
+    """
+    items = [data] if data and isinstance(data[0], str) else data
+    arguments: list[Any] = []
+    named: dict[str, Any] = {}
+    for item in items:
+        if not isinstance(item, (list, tuple)) or len(item) < 3:
+            layer.fail(f"expected a tensor [layer, call, output], received {item!r}")
+        if item[0] == "_CONSTANT_VALUE":
+            arguments.append(item[2])
+        else:
+            arguments.append(_reference(item[:3], from_one))
+        more = item[3] if len(item) > 3 and isinstance(item[3], Mapping) else {}
+        named |= {str(key): _reference(value, from_one) for key, value in more.items()}
+    return {"args": arguments if len(arguments) < 2 else [arguments], "kwargs": named}
+
+
+def _reference(value: Any, from_one: Set[str]) -> Any:
+    """A tensor of Keras 2, or a list of them, as Keras 3 writes it; anything else as it is."""
+    if isinstance(value, (list, tuple)) and value and all(map(is_single_tensor, value)):
+        return [_reference(one, from_one) for one in value]
+    if not is_single_tensor(value):
+        return value
+    name, call, output = value
+    if name in from_one and _is_index(call) and call:
+        call -= 1
+    history = {"keras_history": [name, call, output]}
+    return {"class_name": "__keras_tensor__", "config": history}
 
 
 def _firsts(
@@ -293,7 +348,7 @@ def _is_index(value: Any) -> bool:
 
 
 def _read_ends(
-    model: LayerConfig, layers: Mapping[str, LayerConfig], key: str
+    model: LayerConfig, layers: Mapping[str, LayerConfig], key: str, from_one: Set[str]
 ) -> tuple[Tensor, ...]:
     """The model's inputs or outputs: a tensor, or lists and dicts of them, in Keras's order."""
     found: list[Tensor] = []
@@ -305,8 +360,8 @@ def _read_ends(
             if tensor.layer not in layers:
                 model.fail(f"{key} must name its layers, received {tensor.layer!r}")
             # A nested functional model counts its calls from 1 here, for it was called once when
-            # it was made; everywhere else calls count from 0.
-            nested = "input_layers" in layers[tensor.layer].config
+            # it was made; everywhere else calls count from 0. Keras 2 counts so everywhere.
+            nested = tensor.layer in from_one or "input_layers" in layers[tensor.layer].config
             call = tensor.call - 1 if nested and tensor.call else tensor.call
             found.append(Tensor(tensor.layer, call, tensor.output, None, name))
         elif isinstance(item, (list, tuple)):

@@ -37,6 +37,9 @@ _POLICIES = (
     "AWQDTypePolicy",
 )
 
+# The class whose name in Keras's code, which a legacy file gives, is not the one of its rule.
+_IN_CODE = {"GroupedQueryAttention": "GroupQueryAttention"}
+
 
 class LayerConfig:
     """A serialised layer, `{"class_name": …, "config": {…}}`, read with checks.
@@ -102,7 +105,8 @@ class LayerConfig:
             operation = module.startswith("keras.src.ops.")
             return (f"keras.ops.{self.class_name}" if operation else self.class_name,)
         if not isinstance(module, str) and not isinstance(registered, str):
-            return (self.class_name,)  # written by hand, or by Keras 2
+            name = self.class_name  # written by hand, by Keras 2 or into a legacy file
+            return (_IN_CODE.get(name, name),)
         names = [registered] if isinstance(registered, str) and ">" in registered else []
         # Keras writes no module for a class that was defined in a script or a notebook.
         names.append(f"{module if isinstance(module, str) else '__main__'}.{self.class_name}")

@@ -15,6 +15,8 @@ from typing import Any
 
 __all__ = ["groups_of_layers", "layer_entries", "snake_case"]
 
+# The classes whose name in a config is not the one in their code, which groups are called by.
+_IN_CODE = {"GroupQueryAttention": "GroupedQueryAttention"}
 _SEPARATORS = (re.compile(r"(.)([A-Z][a-z]+)"), re.compile(r"([a-z])([A-Z])"))
 
 
@@ -94,7 +96,8 @@ def _children(
     used: dict[str, int] = {}
     found = []
     for entry in layer_entries(model):
-        name = snake_case(entry["class_name"])
+        class_name = entry["class_name"]
+        name = snake_case(_IN_CODE.get(class_name, class_name))
         number = used[name] = used.get(name, -1) + 1
         suffix = f"_{number}" if number else ""
         found.append((f"{path}{name_of(entry)}", f"{group}layers/{name}{suffix}", entry))

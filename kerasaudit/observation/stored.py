@@ -26,6 +26,7 @@ __all__ = ["observe_contents"]
 
 _NO_WEIGHTS = ("idf_weights",)  # a look-up layer's: Keras counts them as no weights either
 _TOP_LEVEL = "top_level_model_weights"  # a legacy file's group of what the model itself holds
+_BARE = {"opaque16": "bfloat16"}  # how legacy files hold what HDF5 has no type for, unnamed
 _UNKNOWN = "unknown"  # the class of a layer that only weights are known of
 
 
@@ -38,7 +39,8 @@ def observe_contents(contents: Contents, against: Observation | None = None) -> 
     """
     config = contents.config if against is None else against.config
     graph = config if looks_like_config(config) else None
-    held = _held(contents, graph) if contents.tree is not None else None
+    known = (against.layers or {}) if against and graph is None else {}
+    held = _held(contents, graph, known) if contents.tree is not None else None
     own_config = contents.config if isinstance(contents.config, dict) else {}
     class_name = str(own_config.get("class_name") or "weights")
     observation = Observation(
@@ -117,13 +119,15 @@ class _Held:
         )
 
 
-def _held(contents: Contents, graph: Mapping[str, Any] | None) -> _Held:
+def _held(
+    contents: Contents, graph: Mapping[str, Any] | None, known: Mapping[str, ObservedLayer]
+) -> _Held:
     tree = contents.tree
     assert tree is not None
     base = "model_weights" if contents.form == "h5" else ""
     if "layer_names" in _attributes(tree, base) or contents.form == "h5":
         return _legacy(tree, base, graph)
-    return _version_3(tree, graph)
+    return _version_3(tree, graph, known)
 
 
 def _attributes(tree: Tree, path: str) -> Mapping[str, str | tuple[str, ...]]:
@@ -133,8 +137,13 @@ def _attributes(tree: Tree, path: str) -> Mapping[str, str | tuple[str, ...]]:
 # -- format v3 -----------------------------------------------------------------------------------
 
 
-def _version_3(tree: Tree, graph: Mapping[str, Any] | None) -> _Held:
+def _version_3(
+    tree: Tree, graph: Mapping[str, Any] | None, known: Mapping[str, ObservedLayer]
+) -> _Held:
+    """By groups; `known` are the layers of a model whose config has no graph to tell them by."""
     held = _Held()
+    for path, one in known.items():
+        held.enter(path, one.class_name)
     paths: dict[str, str] = {}
     for path, class_name, group in groups_of_layers(graph) if graph else ():
         held.enter(path, class_name)
@@ -144,14 +153,17 @@ def _version_3(tree: Tree, graph: Mapping[str, Any] | None) -> _Held:
         group = holder.removesuffix("vars").rstrip("/")
         if group == "optimizer" or group.startswith("optimizer/"):
             held.optimizer += _elements(dataset)
+        elif group.startswith("metrics/"):
+            continue  # tf-keras saves what its metrics have summed up
         elif not group:
             held.add_own(key, dataset)
         elif key not in _NO_WEIGHTS:
             layer = _layer_of(group, paths)
             if layer is None:
-                path = _named(tree, "", group) or group
+                names = _named(tree, "", group) or group
+                path = _layer_of(names, known) or names
                 held.enter(path, _UNKNOWN)
-                held.add(path, key, dataset)
+                held.add(path, f"{names}/{key}"[len(path) + 1 :], dataset)
             else:
                 within = _named(tree, layer, group)
                 held.add(paths[layer], f"{within}/{key}" if within else key, dataset)
@@ -164,7 +176,7 @@ def _place(dataset: Dataset) -> tuple[str, int, str]:
     return group, int(key) if key.isascii() and key.isdigit() and len(key) < 10 else 0, key
 
 
-def _layer_of(group: str, paths: Mapping[str, str]) -> str | None:
+def _layer_of(group: str, paths: Mapping[str, Any]) -> str | None:
     """The group of the layer that a group belongs to."""
     while group and group not in paths:
         group = group.rpartition("/")[0]
@@ -212,16 +224,23 @@ def _legacy(tree: Tree, base: str, graph: Mapping[str, Any] | None) -> _Held:
             held.optimizer += _elements(dataset)
     for layer in _layer_names(tree, base):
         group = f"{prefix}{layer}"
-        for name in _weight_names(tree, group):
-            found = tree.datasets.get(f"{group}/{name}")
-            plain = re.sub(r":\d+$", "", name)
-            if found is not None and layer == _TOP_LEVEL:
-                held.add_own(plain, found)
-            elif found is not None:
-                path = _inner_path(plain, layer, inner.get(layer, ()))
-                held.enter(path, _UNKNOWN)
-                held.add(path, _within(plain, path), found)
+        listed = dict.fromkeys(_weight_names(tree, group))
+        names = [name for name in listed if f"{group}/{name}" in tree.datasets]
+        paths = _inner_paths(names, layer, inner.get(layer, []))
+        for name in names:
+            found = tree.datasets[f"{group}/{name}"]
+            found = replace(found, dtype=_BARE.get(found.dtype, found.dtype))
+            if layer == _TOP_LEVEL:
+                held.add_own(_plain(name), found)
+            else:
+                held.enter(paths[name], _UNKNOWN)
+                held.add(paths[name], _within(_plain(name), paths[name]), found)
     return held
+
+
+def _plain(name: str) -> str:
+    """A weight's name without the number that TensorFlow gives it: "dense/kernel:0"."""
+    return re.sub(r":\d+$", "", name)
 
 
 def _layer_names(tree: Tree, base: str) -> list[str]:
@@ -256,23 +275,43 @@ def _inner_layers(graph: Mapping[str, Any] | None) -> dict[str, list[str]]:
     return found
 
 
-def _inner_path(name: str, layer: str, inner: list[str] | tuple[str, ...]) -> str:
-    """The layer that a weight belongs to: within a model, the one whose names stand in its own.
+def _inner_paths(names: list[str], layer: str, inner: list[str]) -> dict[str, str]:
+    """The layers that weights belong to: within a model, those whose names stand in theirs.
 
-    Keras 3 writes the names of all models around it ("inner/dense/kernel"), Keras 2 none.
+    Keras 3 writes the names of the models around a layer that are built with it ("inner/dense/
+    kernel"), Keras 2 none: of several that fit, the one of which most is named, then the outermost
+    that has no weight of this name yet.
     """
-    best, length = layer, 0
+    by_layer: dict[str, list[str]] = {}
     for path in inner:
-        names = path.split("/")
-        for start in range(len(names)):
-            tail = "/".join(names[start:])
-            if f"/{tail}/" in f"/{name}" and len(tail) > length:
-                best, length = path, len(tail)
-    return best
+        by_layer.setdefault(path.rpartition("/")[2], []).append(path)
+    fitting = {name: _fitting(_plain(name), by_layer) for name in names}
+    found: dict[str, str] = {}
+    taken: set[tuple[str, str]] = set()
+    for name in sorted(names, key=lambda one: -max((n for n, _ in fitting[one]), default=0)):
+        ranked = sorted(fitting[name], key=lambda fit: (-fit[0], fit[1].count("/")))
+        free = [path for _, path in ranked if (path, _within(_plain(name), path)) not in taken]
+        found[name] = next(iter(free), layer)
+        taken.add((found[name], _within(_plain(name), found[name])))
+    return found
+
+
+def _fitting(name: str, by_layer: Mapping[str, list[str]]) -> list[tuple[int, str]]:
+    """The layers of which some names at the end of their path stand in a weight's: how much."""
+    found = []
+    for path in (
+        path for part in dict.fromkeys(name.split("/")) for path in by_layer.get(part, ())
+    ):
+        parts = path.split("/")
+        tails = ("/".join(parts[start:]) for start in range(len(parts)))
+        longest = next((len(tail) for tail in tails if f"/{tail}/" in f"/{name}"), 0)
+        if longest:
+            found.append((longest, path))
+    return found
 
 
 def _within(name: str, path: str) -> str:
     """A weight's name within its layer: "query/kernel" of "mha/query/kernel"."""
     layer = path.rpartition("/")[2]
     _, _, inner = f"/{name}".partition(f"/{layer}/")
-    return inner or name.rpartition("/")[2]
+    return inner or name  # a layer that was built by itself bears no name of what holds it

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from kerasaudit.version import __version__
 
 if TYPE_CHECKING:
-    from kerasaudit import gradients, zoo
+    from kerasaudit import backprop, gradients, zoo
+    from kerasaudit.backprop.network import Backprop
     from kerasaudit.derivation.layer import LayerConfig
     from kerasaudit.derivation.rule import Derivation, Window, derive, derive_part, rule
     from kerasaudit.derivation.weight import Axis, Weight
@@ -45,6 +46,7 @@ __all__ = [
     "AuditError",
     "Axis",
     "BackendMissingError",
+    "Backprop",
     "Claim",
     "ConfigError",
     "Derivation",
@@ -65,6 +67,7 @@ __all__ = [
     "__version__",
     "audit",
     "audit_all",
+    "backprop",
     "builder",
     "derive",
     "derive_part",
@@ -75,6 +78,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "kerasaudit.backprop.network": ("Backprop",),
     "kerasaudit.derivation.layer": ("LayerConfig",),
     "kerasaudit.derivation.rule": ("Derivation", "Window", "derive", "derive_part", "rule"),
     "kerasaudit.derivation.weight": ("Axis", "Weight"),
@@ -101,7 +105,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("gradients", "zoo"):
+    if name in ("backprop", "gradients", "zoo"):
         return importlib.import_module(f"kerasaudit.{name}")
     home = _HOME_OF.get(name)
     if home is None:

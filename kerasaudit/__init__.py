@@ -18,6 +18,8 @@ from kerasaudit.version import __version__
 
 if TYPE_CHECKING:
     from kerasaudit import backprop, gradients, zoo
+    from kerasaudit.backprop.check import check_gradients
+    from kerasaudit.backprop.check_result import GradientCheck
     from kerasaudit.backprop.network import Backprop
     from kerasaudit.derivation.layer import LayerConfig
     from kerasaudit.derivation.rule import Derivation, Window, derive, derive_part, rule
@@ -52,6 +54,7 @@ __all__ = [
     "Derivation",
     "Failure",
     "Finding",
+    "GradientCheck",
     "GradientFinding",
     "GradientRecorder",
     "KerasAuditError",
@@ -69,6 +72,7 @@ __all__ = [
     "audit_all",
     "backprop",
     "builder",
+    "check_gradients",
     "derive",
     "derive_part",
     "gradients",
@@ -78,6 +82,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "kerasaudit.backprop.check": ("check_gradients",),
+    "kerasaudit.backprop.check_result": ("GradientCheck",),
     "kerasaudit.backprop.network": ("Backprop",),
     "kerasaudit.derivation.layer": ("LayerConfig",),
     "kerasaudit.derivation.rule": ("Derivation", "Window", "derive", "derive_part", "rule"),

@@ -11,7 +11,7 @@ import numpy as np
 from kerasaudit.backprop.check_kinds import finding
 from kerasaudit.backprop.network import Backprop, Prepared, prepare
 from kerasaudit.backprop.rule import Array
-from kerasaudit.backprop.taped import Copy, Taped, dtypes_of, float64_copy, on_tape
+from kerasaudit.backprop.taped import Copy, Taped, draws_at_random, dtypes_of, float64_copy, on_tape
 from kerasaudit.backprop.tolerances import FLOOR, within
 from kerasaudit.errors import KerasAuditError, UnsupportedError
 from kerasaudit.finding import Finding
@@ -101,7 +101,7 @@ def take_sides(
         UnsupportedError: no two passes are alike, for it draws at random.
     """
     tape = on_tape(model, x, y, loss, sample_weight, training=training)
-    if training and on_tape(model, x, y, loss, sample_weight, training=True).loss != tape.loss:
+    if training and draws_at_random(model, x, y, loss, sample_weight, tape.loss):
         raise UnsupportedError(
             f"model {model.name!r}: expected the same loss of every pass in training, received "
             "others: it draws at random (dropout, noise); set its rates to 0"

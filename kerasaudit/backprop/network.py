@@ -6,6 +6,7 @@ Where a tensor or a weight is used several times, its derivatives add up.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -45,7 +46,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class AppliedCall:
-    """One call of a layer as it was run: where its inputs came from, and both its passes."""
+    """One call of a layer as it was run: where its inputs came from, and both its passes.
+
+    `number` counts the layer's calls in the order in which they are made.
+    """
 
     path: str
     number: int
@@ -283,6 +287,7 @@ class Run:
 def forward(network: Network, x: Any, mode: Mode) -> Run:
     """Run the model forward."""
     run = Run(fed=_fed(network, x))
+    times: Counter[str] = Counter()
     weights: dict[str, dict[str, Array]] = {}
     for weight in network.weights:
         weights.setdefault(weight.layer, {})[weight.name] = weight.value
@@ -290,7 +295,9 @@ def forward(network: Network, x: Any, mode: Mode) -> Run:
         layer, sources = _readable(network, call)
         inputs = [run.value(source) for source in sources]
         applied = apply_layer(layer, weights.get(call.path, {}), inputs, mode.at(call.path))
-        run.calls.append(AppliedCall(call.path, call.number, layer, sources, applied))
+        number = times[call.path]  # a call's own number counts within its model alone
+        times[call.path] += 1
+        run.calls.append(AppliedCall(call.path, number, layer, sources, applied))
         run.outputs.append(applied.outputs)
     return run
 

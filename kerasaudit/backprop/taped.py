@@ -22,7 +22,7 @@ from kerasaudit.gradients.batch import Batch, loss_function, untouched
 from kerasaudit.observation.trained import Compiled
 from kerasaudit.observation.tree import serialised
 
-__all__ = ["Copy", "Taped", "dtypes_of", "float64_copy", "on_tape", "wrapped"]
+__all__ = ["Copy", "Taped", "draws_at_random", "dtypes_of", "float64_copy", "on_tape", "wrapped"]
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
 
@@ -80,6 +80,20 @@ def on_tape(
         tuple(found[:count]),
         tuple(found[count:]),
     )
+
+
+def draws_at_random(
+    model: Any, x: Any, y: Any, loss: Any, sample_weight: Any, before: float
+) -> bool:
+    """Whether a pass in training has another loss with other random numbers."""
+    layers = model._flatten_layers()  # noqa: SLF001 - Keras gives it no public name
+    generators = [one for layer in layers for one in layer._seed_generators]  # noqa: SLF001
+    with untouched(model):
+        for generator in generators:
+            generator.state.assign(generator.state + 1)
+        return bool(generators) and (
+            on_tape(model, x, y, loss, sample_weight, training=True).loss != before
+        )
 
 
 _Run = Callable[[list[Any]], tuple[Any, Any]]

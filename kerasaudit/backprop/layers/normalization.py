@@ -28,7 +28,8 @@ def batch_normalization(
 ) -> Applied:
     """Each channel by the batch's own statistics in training, else by the moving ones.
 
-    A layer that is frozen takes the moving ones in training too.
+    A layer that is frozen takes the moving ones in training too. What the model is told holds
+    whatever `training=` the call was written with, as in Keras.
     """
     if layer.boolean("renorm", False):
         layer.unsupported("no gradient is derived of batch renormalisation")
@@ -36,7 +37,7 @@ def batch_normalization(
     axis = layer.axis("axis", -1, x.shape)
     shape = tuple(extent if i == axis else 1 for i, extent in enumerate(x.shape))
     epsilon = float(layer.get("epsilon", 1e-3))
-    training = bool(layer.call.get("training", mode.training)) and layer.trainable
+    training = mode.training and layer.trainable
     if not training:
         mean, variance = (weights[f"moving_{name}"].reshape(shape) for name in ("mean", "variance"))
         scale = 1 / np.sqrt(variance + epsilon)

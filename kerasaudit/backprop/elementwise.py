@@ -35,6 +35,8 @@ def rectified(
 ) -> tuple[Array, Array]:
     """x above the threshold, at most `max_value`; below it a line of `negative_slope`."""
     above = x > threshold
+    if not (negative_slope or max_value or threshold):
+        return np.maximum(x, 0.0), above.astype(np.float64)
     value = np.where(above, x, negative_slope * (x - threshold))
     slope = np.where(above, 1.0, negative_slope)
     if max_value is None:

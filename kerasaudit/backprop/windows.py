@@ -38,7 +38,7 @@ class Sliding(NamedTuple):
         return np.pad(x, ((0, 0), *self.padding, (0, 0)), constant_values=value)
 
     def windows(self, padded: Array) -> Array:
-        """Every window, as a view of shape (batch, *positions, channels, *size)."""
+        """Every window, as a view of shape (batch, *positions, *size, channels)."""
         rank = len(self.positions)
         spans = self._spans()
         view = sliding_window_view(padded, spans, axis=tuple(range(1, rank + 1)))
@@ -48,7 +48,7 @@ class Sliding(NamedTuple):
         ]
         holes = [slice(None, None, dilation) for dilation in self.window.dilation]
         cut: Array = view[(slice(None), *steps, slice(None), *holes)]
-        return cut
+        return np.moveaxis(cut, rank + 1, -1)
 
     def offsets(self) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
         """Each offset in the window, row by row, with the positions of the input it meets."""

@@ -13,6 +13,7 @@ With groups, c and k run within each group.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import cast
 
@@ -24,8 +25,6 @@ from kerasaudit.backprop.rule import Applied, Array, Gradients, Mode, applied, g
 from kerasaudit.backprop.windows import Sliding, channels_first, channels_last, slide
 from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.derivation.rule import Window, derive_layer
-
-_POSITIONS, _OFFSETS = "xyz", "ijl"
 
 
 @gradient("Conv1D", "Conv2D", "Conv3D")
@@ -146,45 +145,54 @@ def _window(layer: LayerConfig, x: Array) -> Window:
     return window
 
 
+# The sums below are products of tables: a row p for each position nxy, a column r for each offset
+# ijc of the window, k for each kernel. Where there are groups, a is the group; a product of single
+# tables is many times faster than one of tables with an axis of 1.
+
+
 def _correlate(sliding: Sliding, padded: Array, kernel: Array, groups: int) -> Array:
-    """y_nxyk = Σ_ijc p_nxycij · K_ijck."""
-    at, by = _indices(sliding)
-    windows = sliding.windows(padded)
+    """y_nxyk = Σ_ijc p_nxyijc · K_ijck."""
+    columns = _columns(sliding, padded, groups)
     if groups == 1:
-        return contract(f"n{at}c{by},{by}ck->n{at}k", windows, kernel)
-    split = _in_groups(windows, len(at) + 1, groups)
-    kernels = _in_groups(kernel, -1, groups)
-    found = contract(f"n{at}ac{by},{by}cak->n{at}ak", split, kernels)
-    return found.reshape(*found.shape[:-2], -1)
+        found = contract("pr,rk->pk", columns, kernel.reshape(-1, kernel.shape[-1]))
+    else:
+        kernels = _in_groups(kernel, -1, groups).reshape(-1, groups, kernel.shape[-1] // groups)
+        found = contract("par,rak->pak", columns, kernels)
+    return found.reshape(len(padded), *sliding.positions, -1)
 
 
 def _by_kernel(
     sliding: Sliding, padded: Array, g: Array, shape: tuple[int, ...], groups: int
 ) -> Array:
-    """∂L/∂K_ijck = Σ_nxy p_nxycij · g_nxyk."""
-    at, by = _indices(sliding)
-    windows = sliding.windows(padded)
+    """∂L/∂K_ijck = Σ_nxy p_nxyijc · g_nxyk."""
+    columns = _columns(sliding, padded, groups)
     if groups == 1:
-        return contract(f"n{at}c{by},n{at}k->{by}ck", windows, g)
-    split = _in_groups(windows, len(at) + 1, groups)
-    found = contract(f"n{at}ac{by},n{at}ak->{by}cak", split, _in_groups(g, -1, groups))
-    return found.reshape(shape)
+        return contract("pr,pk->rk", columns, g.reshape(-1, g.shape[-1])).reshape(shape)
+    split = g.reshape(-1, groups, g.shape[-1] // groups)
+    return contract("par,pak->rak", columns, split).reshape(shape)
 
 
 def _by_padded(sliding: Sliding, g: Array, kernel: Array, groups: int) -> Array:
     """∂L/∂p: each offset of the window hands its share back to the positions that it met."""
-    channels = kernel.shape[-2] * groups
-    found = np.zeros((len(g), *sliding.extents, channels))
-    split, kernels = _in_groups(g, -1, groups), _in_groups(kernel, -1, groups)
+    found = np.zeros((len(g), *sliding.extents, kernel.shape[-2] * groups))
+    rows = g.reshape(-1, g.shape[-1])
+    split, kernels = _in_groups(rows, -1, groups), _in_groups(kernel, -1, groups)
     for offset, met in sliding.offsets():
-        share = np.einsum("...ak,cak->...ac", split, kernels[offset])
+        if groups == 1:
+            share = contract("pk,ck->pc", rows, kernel[offset])
+        else:
+            share = contract("pak,cak->pac", split, kernels[offset])
         found[met] += share.reshape(*g.shape[:-1], -1)
     return found
 
 
-def _indices(sliding: Sliding) -> tuple[str, str]:
-    rank = len(sliding.positions)
-    return _POSITIONS[:rank], _OFFSETS[:rank]
+def _columns(sliding: Sliding, padded: Array, groups: int) -> Array:
+    """The table of windows; with groups a table for each."""
+    windows, positions = sliding.windows(padded), len(padded) * math.prod(sliding.positions)
+    if groups == 1:
+        return windows.reshape(positions, -1)
+    split = np.moveaxis(_in_groups(windows, -1, groups), -2, len(sliding.positions) + 1)
+    return split.reshape(positions, groups, -1)
 
 
 def _in_groups(array: Array, axis: int, groups: int) -> Array:

@@ -45,22 +45,25 @@ def pooling(
 def _maximum(sliding: Sliding, x: Array) -> Applied:
     """y_nxyc = max_ij p_n,(sx+i),(sy+j),c; ∂L/∂p is g at the winner, 0 elsewhere."""
     padded = sliding.padded(x, -np.inf)
-    windows = sliding.windows(padded)
-    flat = windows.reshape(*windows.shape[: x.ndim], -1)
-    winner = flat.argmax(axis=-1)  # the first of equal values
+    offsets = list(sliding.offsets())
+    best = padded[offsets[0][1]]
+    winner = np.zeros(best.shape, np.int64)
+    for number, (_, met) in enumerate(offsets):
+        larger = padded[met] > best  # of equal values the first stays
+        best, winner = np.where(larger, padded[met], best), np.where(larger, number, winner)
 
     def backward(g: Array) -> Gradients:
         found = np.zeros(padded.shape)
-        for number, (_, met) in enumerate(sliding.offsets()):
+        for number, (_, met) in enumerate(offsets):
             found[met] += np.where(winner == number, g, 0.0)
         return Gradients((sliding.cropped(found),))
 
-    return applied(np.take_along_axis(flat, winner[..., None], axis=-1)[..., 0], backward)
+    return applied(best, backward)
 
 
 def _mean(sliding: Sliding, x: Array) -> Applied:
     """y_nxyc = Σ_ij p_n,(sx+i),(sy+j),c / m_xy, where m_xy positions are no padding."""
-    axes = tuple(range(-len(sliding.positions), 0))
+    axes = tuple(range(x.ndim - 1, 2 * x.ndim - 3))  # those of the window
     inside = sliding.padded(np.ones((1, *x.shape[1:-1], 1)))
     count = sliding.windows(inside).sum(axis=axes)
     padded = sliding.padded(x)

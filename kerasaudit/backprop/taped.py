@@ -7,6 +7,7 @@ derived gradients are held against.
 from __future__ import annotations
 
 import copy as copying
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -202,12 +203,30 @@ class Copy:
             if variable is not None:
                 variable.assign(before)
 
-    def _run(self, x: Any) -> float:
+    def is_exact(self) -> bool:
+        """Whether the loss is computed in float64 from end to end.
+
+        On PyTorch Keras divides by the batch's length in float32: a finite difference of that is
+        noise.
+        """
+        from keras import backend
+
+        if backend.backend() != "torch":
+            return True
+        with _floatx64():
+            predicted = self._predicted(self.x)
+            alone = float(_array(self.loss(self.y, predicted, self.sample_weight)))
+        return alone != np.float32(alone)
+
+    def _predicted(self, x: Any) -> Any:
         has_mode = self.model._call_has_training_arg  # noqa: SLF001 - Keras gives it no public name
+        return self.model(x, training=self.training) if has_mode else self.model(x)
+
+    def _run(self, x: Any) -> float:
         with _floatx64(), untouched(self.model):
             of_batch = loss_function(self.model, self.loss)
-            predicted = self.model(x, training=self.training) if has_mode else self.model(x)
-            return float(_array(of_batch(Batch(x, self.y, self.sample_weight), predicted)))
+            batch = Batch(x, self.y, self.sample_weight)
+            return float(_array(of_batch(batch, self._predicted(x))))
 
 
 def float64_copy(
@@ -227,6 +246,8 @@ def float64_copy(
     """
     import keras
 
+    if _array_of_float64().dtype != np.float64:
+        return None  # JAX has no float64 unless it is told so when it starts
     try:
         with _floatx64():
             if make is None:
@@ -239,10 +260,10 @@ def float64_copy(
             losses = _losses_in_float64(model, loss)
             targets, weights = _in_float64(y), _in_float64(sample_weight)
             copy = Copy(clone, losses, fed, targets, weights, training)
-            copy.taped()
+            exact = copy.is_exact()
     except Exception:  # noqa: BLE001 - users' layers raise anything; the caller does without
         return None
-    return copy
+    return copy if exact else None
 
 
 def dtypes_of(model: Any, losses: Compiled | None) -> set[str]:
@@ -296,6 +317,14 @@ def _take_over(model: Any, clone: Any) -> bool:
         ours.trainable = theirs.trainable
     same = len(clone.trainable_variables) == len(model.trainable_variables)
     return same and all(_kept(v) for v in clone.trainable_variables)
+
+
+def _array_of_float64() -> Array:
+    from keras import ops
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return np.asarray(ops.convert_to_numpy(ops.zeros((), dtype="float64")))
 
 
 def _kept(variable: Any) -> bool:

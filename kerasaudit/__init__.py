@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Any
 from kerasaudit.version import __version__
 
 if TYPE_CHECKING:
-    from kerasaudit import gradients, zoo
+    from kerasaudit import backprop, gradients, zoo
+    from kerasaudit.backprop.check import check_gradients
+    from kerasaudit.backprop.check_result import GradientCheck
+    from kerasaudit.backprop.network import Backprop
     from kerasaudit.derivation.layer import LayerConfig
     from kerasaudit.derivation.rule import Derivation, Window, derive, derive_part, rule
     from kerasaudit.derivation.weight import Axis, Weight
@@ -47,12 +50,14 @@ __all__ = [
     "AuditError",
     "Axis",
     "BackendMissingError",
+    "Backprop",
     "Claim",
     "ConfigError",
     "Derivation",
     "Diff",
     "Failure",
     "Finding",
+    "GradientCheck",
     "GradientFinding",
     "GradientRecorder",
     "KerasAuditError",
@@ -68,7 +73,9 @@ __all__ = [
     "__version__",
     "audit",
     "audit_all",
+    "backprop",
     "builder",
+    "check_gradients",
     "derive",
     "derive_part",
     "diff",
@@ -79,6 +86,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "kerasaudit.backprop.check": ("check_gradients",),
+    "kerasaudit.backprop.check_result": ("GradientCheck",),
+    "kerasaudit.backprop.network": ("Backprop",),
     "kerasaudit.derivation.layer": ("LayerConfig",),
     "kerasaudit.derivation.rule": ("Derivation", "Window", "derive", "derive_part", "rule"),
     "kerasaudit.derivation.weight": ("Axis", "Weight"),
@@ -107,7 +117,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("gradients", "zoo"):
+    if name in ("backprop", "gradients", "zoo"):
         return importlib.import_module(f"kerasaudit.{name}")
     home = _HOME_OF.get(name)
     if home is None:

@@ -70,7 +70,8 @@ class Call(NamedTuple):
 
     `declared`: a shape is the config's word, which records it, and not derived. `sources`
     says where every tensor that it takes comes from, masks and states included; `None` where that
-    is not known.
+    is not known. `inputs` says it of each of `input_shapes`; a constant comes from nowhere.
+    `switches` are the call's arguments that are no tensors.
     """
 
     path: str
@@ -82,6 +83,8 @@ class Call(NamedTuple):
     declared: bool = False
     derivation: Derivation | None = None
     sources: tuple[Source, ...] | None = None
+    inputs: tuple[Source | None, ...] | None = None
+    switches: Mapping[str, Any] = {}
 
 
 @dataclass(slots=True)
@@ -382,6 +385,17 @@ class _Walk:
         # The last ones may be left out; where one between is, nothing can be told by its place.
         return taken if taken and inputs[: len(taken)] == taken else node.arguments
 
+    def _input_sources(
+        self, frame: _Frame, node: Node, sources: tuple[Source, ...] | None
+    ) -> tuple[Source | None, ...] | None:
+        """Where each input of a call comes from, in the order of their shapes."""
+        if not node.named and node.arguments == node.waits_for:  # as it mostly is
+            return sources
+        return tuple(
+            _pick(frame.origins, one) if isinstance(one, Tensor) else None
+            for one in self._inputs(frame, node)
+        )
+
     def _apply(self, frame: _Frame, node: Node) -> tuple[Shape | None, ...]:
         """Derive one call and enter it; return the shapes of its outputs."""
         layer = self.layers[frame.prefix + node.layer]
@@ -390,6 +404,7 @@ class _Walk:
         derivation = derive_call(layer, shapes, node.switches)
         output = derivation.output_shape if derivation else None
         recorded = self._recorded_output(frame, node) if output is None else None
+        sources = frame.sources(node.waits_for or (Tensor(node.layer, -1, 0),))
         call = Call(
             path=layer.path,
             number=node.call,
@@ -399,7 +414,9 @@ class _Walk:
             macs=derivation.macs if derivation else None,
             declared=declared or recorded is not None,
             derivation=derivation,
-            sources=frame.sources(node.waits_for or (Tensor(node.layer, -1, 0),)),
+            sources=sources,
+            inputs=self._input_sources(frame, node, sources),
+            switches=node.switches,
         )
         layer.calls.append(call)
         self.calls.append(call)

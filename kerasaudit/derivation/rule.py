@@ -24,6 +24,7 @@ __all__ = [
     "derive_layer",
     "derive_part",
     "find_rule",
+    "key_of",
     "load_rules",
     "named_inputs",
     "registered_rules",
@@ -171,7 +172,7 @@ def rule(
     """
     if not classes:
         raise RuleError("@rule needs at least one layer class, received none")
-    keys = tuple(_key_of(cls) for cls in classes)
+    keys = tuple(key_of(cls) for cls in classes)
 
     def register(function: _Function) -> _Function:
         built_in = (function.__module__ or "").startswith(_BUILT_IN + ".")
@@ -189,7 +190,8 @@ def rule(
     return register
 
 
-def _key_of(cls: str | type) -> str:
+def key_of(cls: str | type) -> str:
+    """The name under which a rule is registered for a class, or for the name of one."""
     if isinstance(cls, str):
         return cls
     if not isinstance(cls, type):

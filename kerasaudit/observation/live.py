@@ -40,6 +40,7 @@ __all__ = [
     "build",
     "held_layers",
     "is_live_model",
+    "named_weights",
     "observe",
     "observe_builder",
 ]
@@ -312,7 +313,7 @@ def _observe_layers(model: Any, rows: list[Member]) -> dict[str, ObservedLayer]:
             inside = {id(variable) for variable in inner_variables(row, rows)}
             own = tuple(
                 _observe_weight(variable, name, held)
-                for name, variable in _named_weights(row.layer)
+                for name, variable in named_weights(row.layer)
                 if id(variable) not in inside
             )
             # Its count_params() is that of the layers inside as well, so it is not this row's.
@@ -390,7 +391,7 @@ def held_layers(model: Any) -> Iterator[HeldLayer]:
     """
     seen: set[int] = set()
     for path, layer in leaves(model):
-        own = tuple((name, v) for name, v in _named_weights(layer) if id(v) not in seen)
+        own = tuple((name, v) for name, v in named_weights(layer) if id(v) not in seen)
         seen.update(id(variable) for _, variable in own)
         if own:
             yield HeldLayer(path, layer, own)
@@ -404,7 +405,7 @@ def _observe_layer(path: str, layer: Any, held: _Held) -> ObservedLayer:
         # Layers without weights may never be marked as built; count_params refuses them.
         stateless = _without_weights(layer)
         return ObservedLayer(path, type(layer).__name__, () if stateless else None, None)
-    weights = tuple(_observe_weight(v, name, held) for name, v in _named_weights(layer))
+    weights = tuple(_observe_weight(v, name, held) for name, v in named_weights(layer))
     return ObservedLayer(path, type(layer).__name__, weights, int(layer.count_params()))
 
 
@@ -413,7 +414,7 @@ def _without_weights(layer: Any) -> bool:
     return bool(getattr(layer, "_inbound_nodes", ()))
 
 
-def _named_weights(layer: Any) -> Iterator[tuple[str, Any]]:
+def named_weights(layer: Any) -> Iterator[tuple[str, Any]]:
     """A layer's variables, each named within the layer: "kernel", "query/kernel"."""
     for variable in layer.weights:
         # The first part of the path that is the layer: one inside may have its name as well.

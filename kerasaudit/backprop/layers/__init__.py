@@ -1,0 +1,1 @@
+"""The gradients of Keras's layers, one family a file, named as in `derivation/rules/`."""

@@ -18,6 +18,7 @@ from kerasaudit.version import __version__
 
 if TYPE_CHECKING:
     from kerasaudit import gradients, zoo
+    from kerasaudit.backprop.update import UpdateCheck, check_update
     from kerasaudit.derivation.layer import LayerConfig
     from kerasaudit.derivation.rule import Derivation, Window, derive, derive_part, rule
     from kerasaudit.derivation.weight import Axis, Weight
@@ -60,12 +61,14 @@ __all__ = [
     "ShapeError",
     "TargetError",
     "UnsupportedError",
+    "UpdateCheck",
     "Weight",
     "Window",
     "__version__",
     "audit",
     "audit_all",
     "builder",
+    "check_update",
     "derive",
     "derive_part",
     "gradients",
@@ -75,6 +78,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "kerasaudit.backprop.update": ("UpdateCheck", "check_update"),
     "kerasaudit.derivation.layer": ("LayerConfig",),
     "kerasaudit.derivation.rule": ("Derivation", "Window", "derive", "derive_part", "rule"),
     "kerasaudit.derivation.weight": ("Axis", "Weight"),

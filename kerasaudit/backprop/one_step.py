@@ -67,6 +67,8 @@ def take_step(model: Any, x: Any, y: Any, sample_weight: Any, *, keep: bool) -> 
         UnsupportedError: no rule derives what the optimizer does.
         TargetError: the step cannot be taken.
     """
+    from keras.backend import standardize_dtype
+
     outer = model.optimizer
     _check(model, outer)
     if not outer.built:
@@ -93,7 +95,11 @@ def take_step(model: Any, x: Any, y: Any, sample_weight: Any, *, keep: bool) -> 
         )
     variables, gradients = given[0]
     dense, squares = _dense([v.path for v in variables], gradients)
-    dtypes = {v.path: str(v.dtype) for v in inner_optimizer(outer)._trainable_variables}  # noqa: SLF001 - Keras gives it no public name
+    # JAX holds float32 where float64 is asked for, unless it is told otherwise.
+    dtypes = {
+        v.path: standardize_dtype(v.value.dtype)
+        for v in inner_optimizer(outer)._trainable_variables
+    }  # noqa: SLF001 - Keras gives it no public name
     return TakenStep(
         optimizer,
         before,

@@ -352,9 +352,7 @@ def _of_rate(taken: TakenStep) -> Iterator[Finding]:
     except UnsupportedError:
         return  # a schedule of the user's own: its rate is taken as it is
     received = taken.optimizer.learning_rate(calls)
-    # Keras works schedules out in float32, in a handful of operations.
-    resolution = EPSILONS["float32"]
-    if abs(received - expected) <= resolution * (64 * abs(expected) + 4 * scale(configured)):
+    if _same_rate(configured, expected, received):
         return
     schedule = configured["class_name"]
     name = str(taken.optimizer.inner.config["name"])
@@ -362,10 +360,23 @@ def _of_rate(taken: TakenStep) -> Iterator[Finding]:
         RATE,
         name,
         f"{name!r}: expected a learning rate of {expected:.6g} at step {calls} ({schedule}), "
-        f"received {received:.6g}",
+        f"received {received:.6g}{_of_which_step(configured, calls, received)}",
         expected=f"{expected:.9g}",
         observed=f"{received:.9g}",
     )
+
+
+def _of_which_step(configured: Mapping[str, Any], calls: int, received: float) -> str:
+    for step in (calls + 1, calls - 1, 0):
+        if step >= 0 and _same_rate(configured, learning_rate(configured, step), received):
+            return f", which is that of step {step}"
+    return ""
+
+
+def _same_rate(configured: Mapping[str, Any], expected: float, received: float) -> bool:
+    # Keras works schedules out in float32, in a handful of operations.
+    allowed = EPSILONS["float32"] * (64 * abs(expected) + 4 * scale(configured))
+    return abs(received - expected) <= allowed
 
 
 def _of_counters(derived: State, allowed: State, taken: TakenStep) -> Iterator[Finding]:

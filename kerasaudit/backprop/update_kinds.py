@@ -26,7 +26,7 @@ STATE = Kind(
     "A moving average, a momentum, an accumulator, a counter or a loss scale has another value "
     "after the step than the formula makes of the value before.",
     "The next steps are made from it: they go wrong even where this one is right.",
-    "momentums of 'dense/kernel': expected 0.02 at [0, 2], received 0.2; explained by beta 1 0 "
+    "momentums of 'dense/kernel': expected 0.02 at [0, 2], received 0.2; explained by beta_1 = 0 "
     "instead of 0.9.",
     "Look at the term that the line names, in a subclass of the optimizer first.",
 )

@@ -69,7 +69,7 @@ def fitted(
     for name in _SETTINGS:
         if name in config and (config[name] or name == "weight_decay"):
             changed = _changing(optimizer, name)
-            settings[name.replace("_", " ")] = (float(config[name] or 0.0), changed)
+            settings[name] = (float(config[name] or 0.0), changed)
     for name, (value, changed) in settings.items():
 
         def of_value(tried: float, changed: Callable[[float], Optimizer] = changed) -> Array:
@@ -77,7 +77,7 @@ def fitted(
 
         found = _best(of_value, value)
         if found is not None:
-            text = f"{name} {found:.4g} instead of {value:.4g}"
+            text = f"{name} = {found:.4g} instead of {value:.4g}"
             yield Variation(text, changed(found), state, gradients)
 
 
@@ -102,8 +102,8 @@ def _best(residual: Callable[[float], Array], value: float) -> float | None:
             moved = 1e-6 * max(abs(tried), 1e-6)
             slope = (residual(tried + moved) - now) / moved
             with np.errstate(all="ignore"):
-                square = float(now @ now)
-                step = -float(slope @ now) / float(slope @ slope)
+                square, steepness = float(now @ now), float(slope @ slope)
+                step = -float(slope @ now) / steepness if steepness else 0.0
             if not np.isfinite(square):
                 break
             if square < least:

@@ -110,19 +110,26 @@ def _moved(
     used = [dtypes[path] for path, gradient in gradients.items() if gradient is not None]
     coarsest = max([_COARSEST_CONSTANT, *used], key=EPSILONS.__getitem__)
     # βᵗ of a rounded β is out by t roundings, and 1 − βᵗ magnifies that.
-    yield replace(optimizer, power=_moved_power(EPSILONS[coarsest])), state, gradients
+    yield (
+        replace(optimizer, power=_moved_power(optimizer.power, EPSILONS[coarsest])),
+        state,
+        gradients,
+    )
     rate = optimizer.learning_rate(state.calls)
     yield replace(optimizer, rate=_coarser(rate, coarsest)), state, gradients
+    decay = optimizer.inner.config.get("weight_decay")
+    if decay and rate:  # 1 − λ·α may itself be rounded before the weight is multiplied by it
+        rounded = decay + EPSILONS[coarsest] / (2 * rate)
+        yield with_setting(optimizer, "weight_decay", rounded), state, gradients
     for name, value in optimizer.inner.config.items():
         if name != "learning_rate" and isinstance(value, float) and value:
             yield with_setting(optimizer, name, _coarser(value, coarsest)), state, gradients
 
 
-def _moved_power(resolution: float) -> Callable[[float, int], float]:
-    def power(base: float, exponent: int) -> float:
-        return float(base**exponent) * (1 - resolution * (exponent + 1))
-
-    return power
+def _moved_power(
+    power: Callable[[float, int], float], resolution: float
+) -> Callable[[float, int], float]:
+    return lambda base, exponent: power(base, exponent) * (1 - resolution * (exponent + 1))
 
 
 def _moved_gradients(

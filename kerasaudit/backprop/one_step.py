@@ -6,6 +6,7 @@ stays out of it, so that what passes can be read as numbers on every backend.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -77,7 +78,7 @@ def take_step(model: Any, x: Any, y: Any, sample_weight: Any, *, keep: bool) -> 
     before = _state(outer, optimizer)
     scale = loss_scale_of(outer)
     scale = 1.0 if scale is None else float(_numbers(scale))
-    with _kept(model, keep), _watched(model, outer) as given:
+    with _kept(model, optimizer, keep), _watched(model, outer) as given:
         try:
             model.train_on_batch(x, y, sample_weight=sample_weight)
         except KerasAuditError:
@@ -96,10 +97,7 @@ def take_step(model: Any, x: Any, y: Any, sample_weight: Any, *, keep: bool) -> 
     variables, gradients = given[0]
     dense, squares = _dense([v.path for v in variables], gradients)
     # JAX holds float32 where float64 is asked for, unless it is told otherwise.
-    dtypes = {
-        v.path: standardize_dtype(v.value.dtype)
-        for v in inner_optimizer(outer)._trainable_variables
-    }  # noqa: SLF001 - Keras gives it no public name
+    dtypes = {v.path: standardize_dtype(v.value.dtype) for v in _variables(inner_optimizer(outer))}
     return TakenStep(
         optimizer,
         before,
@@ -146,7 +144,10 @@ def _described(outer: Any) -> Optimizer:
 
     inner = inner_optimizer(outer)
     try:
-        config, name = inner.get_config(), _known_class(inner)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a lambda is no config to save: none is saved
+            config = inner.get_config()
+        name = _known_class(inner)
         if inner is not outer:
             held = {"class_name": name, "config": config}
             name, config = LOSS_SCALE, {**outer.get_config(), "inner_optimizer": held}
@@ -157,12 +158,16 @@ def _described(outer: Any) -> Optimizer:
         ) from error
     constraints = {
         v.path: keras.constraints.serialize(v.constraint)
-        for v in inner._trainable_variables  # noqa: SLF001 - Keras gives it no public name
+        for v in _variables(inner)
         if v.constraint is not None
     }
     return Optimizer(
         name, config, undecayed=_undecayed(inner), constraints=constraints, rate=_rate(inner)
     )
+
+
+def _variables(inner: Any) -> list[Any]:
+    return list(inner._trainable_variables)  # noqa: SLF001 - Keras gives it no public name
 
 
 def _rate(inner: Any) -> float:
@@ -183,7 +188,7 @@ def _undecayed(inner: Any) -> frozenset[str]:
 
     return frozenset(
         v.path
-        for v in inner._trainable_variables  # noqa: SLF001 - Keras gives it no public name
+        for v in _variables(inner)
         if inner._var_key(v) in keys or (pattern is not None and pattern.search(name(v)))  # noqa: SLF001
     )
 
@@ -191,7 +196,7 @@ def _undecayed(inner: Any) -> frozenset[str]:
 def _state(outer: Any, optimizer: Optimizer) -> State:
     """The weights and the optimizer's state as they are now."""
     inner, config = inner_optimizer(outer), optimizer.inner.config
-    variables = inner._trainable_variables  # noqa: SLF001 - Keras gives it no public name
+    variables = _variables(inner)
     names = [*optimizer.rule.slots(config)]
     names += [AVERAGE] * bool(config.get("use_ema"))
     names += [ACCUMULATED] * bool(config.get("gradient_accumulation_steps"))
@@ -267,7 +272,7 @@ def _watched(model: Any, outer: Any) -> Iterator[_Given]:
     def noting(apply: Callable[..., Any]) -> Callable[..., Any]:
         def apply_and_note(grads: Any, trainable_variables: Any = None) -> Any:
             grads = list(grads)
-            variables = trainable_variables or inner._trainable_variables  # noqa: SLF001 - as Keras does
+            variables = trainable_variables or _variables(inner)
             given.append((list(variables), grads))
             return apply(grads, trainable_variables)
 
@@ -275,7 +280,7 @@ def _watched(model: Any, outer: Any) -> Iterator[_Given]:
 
     def noting_stateless(apply: Callable[..., Any]) -> Callable[..., Any]:
         def apply_and_note(optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
-            given.append((list(inner._trainable_variables), list(grads)))  # noqa: SLF001 - as Keras does
+            given.append((_variables(inner), list(grads)))
             return apply(optimizer_variables, grads, trainable_variables)
 
         return apply_and_note
@@ -296,14 +301,17 @@ def _watched(model: Any, outer: Any) -> Iterator[_Given]:
 
 
 @contextmanager
-def _kept(model: Any, keep: bool) -> Iterator[None]:
+def _kept(model: Any, optimizer: Optimizer, keep: bool) -> Iterator[None]:
     """Put everything back that a training step writes, unless the step is to be kept."""
     from keras import ops
 
     if keep:
         yield
         return
-    written = [*model.trainable_variables, *model.optimizer.variables]
+    # Of an optimizer inside a loss scale, Keras leaves Nadam's product out of its variables.
+    inner = inner_optimizer(model.optimizer)
+    own = [_attribute(inner, name) for name in optimizer.rule.shared]
+    written = [*model.trainable_variables, *model.optimizer.variables, *own]
     values = [ops.copy(variable.value) for variable in written]
     metrics = {id(variable) for variable in model.metrics_variables}
     try:

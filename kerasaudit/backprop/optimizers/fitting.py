@@ -77,12 +77,17 @@ def fitted(
 
         found = _best(of_value, value)
         if found is not None:
-            text = f"{name} = {found:.4g} instead of {value:.4g}"
+            text = f"{name} = {_apart(found, value)} instead of {value:.4g}"
             yield Variation(text, changed(found), state, gradients)
 
 
 def _changing(optimizer: Optimizer, name: str) -> Callable[[float], Optimizer]:
     return lambda value: with_setting(optimizer, name, value)
+
+
+def _apart(found: float, value: float) -> str:
+    """A value in four digits, or in more where four would not tell it from the other."""
+    return f"{found:.4g}" if f"{found:.4g}" != f"{value:.4g}" else f"{found:.9g}"
 
 
 def _weights(tolerance: Array) -> Array:

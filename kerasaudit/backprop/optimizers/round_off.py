@@ -21,7 +21,7 @@ EPSILONS: Mapping[str, float] = {
 }
 # Keras holds the hyperparameters of a float64 model in float32 where it casts a Python number.
 _COARSEST_CONSTANT = "float32"
-_SAFETY = 8.0
+_SAFETY = 2.0
 
 
 def tolerances(
@@ -99,16 +99,25 @@ def _moved(
     relative_to_largest: bool,
 ) -> Iterator[_Step]:
     """The step with one input after the other moved by the resolution of its dtype."""
-    yield optimizer, state, _moved_gradients(gradients, dtypes, relative_to_largest)
-    for name, held in state.slots.items():
-        arrays = {path: array * (1 + EPSILONS[dtypes[path]]) for path, array in held.items()}
-        yield optimizer, replace(state, slots={**state.slots, name: arrays}), gradients
+    for way in (1, -1):  # where a difference nearly vanishes, one way says little of the other
+        yield optimizer, state, _moved_gradients(gradients, dtypes, relative_to_largest, way)
+        for name, held in state.slots.items():
+            arrays = {path: a * (1 + way * EPSILONS[dtypes[path]]) for path, a in held.items()}
+            yield optimizer, replace(state, slots={**state.slots, name: arrays}), gradients
     for name, value in state.shared.items():
         if name == "u_product":
             moved = value * (1 + EPSILONS[_COARSEST_CONSTANT])
             yield optimizer, replace(state, shared={**state.shared, name: moved}), gradients
     used = [dtypes[path] for path, gradient in gradients.items() if gradient is not None]
     coarsest = max([_COARSEST_CONSTANT, *used], key=EPSILONS.__getitem__)
+    # Moved with the gradient, its square would only scale with it: ḡ² would be taken off as before.
+    array_dtype = max(used, key=EPSILONS.__getitem__, default="float64")
+    for way in (1, -1):
+        yield (
+            replace(optimizer, square=_moved_square(way * EPSILONS[array_dtype])),
+            state,
+            gradients,
+        )
     # βᵗ of a rounded β is out by t roundings, and 1 − βᵗ magnifies that.
     yield (
         replace(optimizer, power=_moved_power(optimizer.power, EPSILONS[coarsest])),
@@ -126,6 +135,10 @@ def _moved(
             yield with_setting(optimizer, name, _coarser(value, coarsest)), state, gradients
 
 
+def _moved_square(resolution: float) -> Callable[[Array], Array]:
+    return lambda gradient: gradient**2 * (1 + resolution)
+
+
 def _moved_power(
     power: Callable[[float, int], float], resolution: float
 ) -> Callable[[float, int], float]:
@@ -133,18 +146,21 @@ def _moved_power(
 
 
 def _moved_gradients(
-    gradients: Mapping[str, Array | None], dtypes: Mapping[str, str], relative_to_largest: bool
+    gradients: Mapping[str, Array | None],
+    dtypes: Mapping[str, str],
+    relative_to_largest: bool,
+    way: int,
 ) -> Mapping[str, Array | None]:
     moved: dict[str, Array | None] = {}
     for path, gradient in gradients.items():
         if gradient is None or not gradient.size:
             moved[path] = gradient
             continue
-        moved[path] = gradient * (1 + EPSILONS[dtypes[path]])
+        moved[path] = gradient * (1 + way * EPSILONS[dtypes[path]])
         if relative_to_largest:
             largest = float(np.max(np.abs(gradient)))
             signs = np.where(gradient < 0, -1.0, 1.0)
-            moved[path] = gradient + signs * 16 * EPSILONS[dtypes[path]] * largest
+            moved[path] = gradient + way * signs * 16 * EPSILONS[dtypes[path]] * largest
     return moved
 
 

@@ -59,6 +59,7 @@ class Optimizer:
         sparse: of gradients with rows that come several times, the sum of the squares of the
             rows as they come; `None`: rows are added up before anything is done with them.
         power: what βᵗ is worked out with, where it is for the bias of a moving average.
+        square: what a gradient is squared with.
 
     >>> sgd = Optimizer("SGD", {"learning_rate": 0.5, "momentum": 0.0})
     >>> sgd.step(State({"w": np.array([3.0])}), {"w": np.array([4.0])}).weights  # 3 − 0.5 · 4
@@ -72,6 +73,7 @@ class Optimizer:
     rate: float | None = None
     sparse: Mapping[str, Array] | None = None
     power: Callable[[float, int], float] = pow
+    square: Callable[[Array], Array] = np.square
 
     @property
     def inner(self) -> Optimizer:
@@ -163,7 +165,7 @@ class Optimizer:
         shared: Mapping[str, float] = {}
         for path, gradient in given.items():
             # What clipping does to a gradient it does to each of its rows.
-            squared = gradient**2
+            squared = self.square(gradient)
             if self.sparse is not None and path in self.sparse:
                 squared = self.sparse[path] * _ratio(gradient, usual[path]) ** 2
             held = {name: slots[name][path] for name in self.rule.slots(config)}

@@ -56,7 +56,8 @@ KEPT = 0.1 * math.sqrt(1 - 0.99**2) / (1 - 0.9**2) * 0.36 / (0.4 + 0.5)
 U1, U2 = 0.9 * (1 - 0.96 / 2), 0.9 * (1 - 0.96**2 / 2)
 NADAM = 2 - 0.1 * (U2 * 0.4 / (1 - U1 * U2) + (1 - U1) * 4 / (1 - U1)) / (4 + 0.5)
 # sign(0.1 · 4) = 1; m = 0.5 · 4 = 2, and sign(0.9 · 2 − 0.1 · 2) = 1 though the gradient is −2
-LION = [1.9, 1.8]
+# then m = 0.5 · 2 + 0.5 · −2 = 0, and sign(0.1 · −0.5) = −1
+LION = [1.9, 1.8, 1.9]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ LION = [1.9, 1.8]
         ("Adam", ADAM, (4, -2), ADAM_STEPS),
         ("Adam", {**ADAM, "amsgrad": True}, (4, 0), [2 - FIRST, 2 - FIRST - KEPT]),
         ("Nadam", ADAM, (4,), [NADAM]),
-        ("Lion", {"beta_1": 0.9, "beta_2": 0.5}, (4, -2), LION),
+        ("Lion", {"beta_1": 0.9, "beta_2": 0.5}, (4, -2, -0.5), LION),
     ],
 )
 def test_one_weight_is_updated_as_written_out(name, config, gradients, expected):

@@ -67,7 +67,7 @@ def tolerances(
             path: _added_up(
                 array,
                 [other.slots[name][path] for other in moved],
-                EPSILONS[dtypes[path]] * np.abs(array),
+                EPSILONS[dtypes[path]] * (np.abs(state.slots[name][path]) + np.abs(array)),
             )
             for path, array in held.items()
         }
@@ -102,7 +102,8 @@ def _moved(
     for way in (1, -1):  # where a difference nearly vanishes, one way says little of the other
         yield optimizer, state, _moved_gradients(gradients, dtypes, relative_to_largest, way)
         for name, held in state.slots.items():
-            arrays = {path: a * (1 + way * EPSILONS[dtypes[path]]) for path, a in held.items()}
+            # v + (1 − β)·(g² − v), as some have it, is out by the last bit of a v that goes.
+            arrays = {path: a * (1 + 4 * way * EPSILONS[dtypes[path]]) for path, a in held.items()}
             yield optimizer, replace(state, slots={**state.slots, name: arrays}), gradients
     for name, value in state.shared.items():
         if name == "u_product":

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kerasaudit.backprop.check import check_gradients
     from kerasaudit.backprop.check_result import GradientCheck
     from kerasaudit.backprop.network import Backprop
+    from kerasaudit.backprop.update import UpdateCheck, check_update
     from kerasaudit.derivation.layer import LayerConfig
     from kerasaudit.derivation.rule import Derivation, Window, derive, derive_part, rule
     from kerasaudit.derivation.weight import Axis, Weight
@@ -68,6 +69,7 @@ __all__ = [
     "ShapeError",
     "TargetError",
     "UnsupportedError",
+    "UpdateCheck",
     "Weight",
     "Window",
     "__version__",
@@ -76,6 +78,7 @@ __all__ = [
     "backprop",
     "builder",
     "check_gradients",
+    "check_update",
     "derive",
     "derive_part",
     "diff",
@@ -89,6 +92,7 @@ _HOMES = {
     "kerasaudit.backprop.check": ("check_gradients",),
     "kerasaudit.backprop.check_result": ("GradientCheck",),
     "kerasaudit.backprop.network": ("Backprop",),
+    "kerasaudit.backprop.update": ("UpdateCheck", "check_update"),
     "kerasaudit.derivation.layer": ("LayerConfig",),
     "kerasaudit.derivation.rule": ("Derivation", "Window", "derive", "derive_part", "rule"),
     "kerasaudit.derivation.weight": ("Axis", "Weight"),

@@ -278,7 +278,8 @@ def finding(code: str, path: str, message: str, **figures: object) -> Finding:
 def every_kind() -> dict[str, Kind]:
     """Every kind of finding that there is, by code: of counts, claims, files and gradients."""
     from kerasaudit.backprop.check_kinds import KINDS as OF_CHECKS
+    from kerasaudit.backprop.update_kinds import KINDS as OF_UPDATES
     from kerasaudit.gradients.diagnosis import KINDS as OF_GRADIENTS
     from kerasaudit.observation.hazards import KINDS as OF_FILES
 
-    return {**KINDS, **OF_FILES, **OF_GRADIENTS, **OF_CHECKS}
+    return {**KINDS, **OF_FILES, **OF_GRADIENTS, **OF_CHECKS, **OF_UPDATES}

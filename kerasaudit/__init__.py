@@ -18,7 +18,9 @@ from kerasaudit.version import __version__
 
 if TYPE_CHECKING:
     from kerasaudit import backprop, gradients, zoo
+    from kerasaudit.backprop.explain import explain
     from kerasaudit.backprop.network import Backprop
+    from kerasaudit.backprop.paths.explanation import Explanation
     from kerasaudit.derivation.layer import LayerConfig
     from kerasaudit.derivation.rule import Derivation, Window, derive, derive_part, rule
     from kerasaudit.derivation.weight import Axis, Weight
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from kerasaudit.gradients.tape import RecordingTape
     from kerasaudit.reconciliation.audit import audit, audit_all
     from kerasaudit.reconciliation.result import Audit, Failure
-    from kerasaudit.zoo import Claim, builder
+    from kerasaudit.zoo import Claim, Example, builder
 
 __all__ = [
     "Audit",
@@ -50,6 +52,8 @@ __all__ = [
     "Claim",
     "ConfigError",
     "Derivation",
+    "Example",
+    "Explanation",
     "Failure",
     "Finding",
     "GradientFinding",
@@ -71,6 +75,7 @@ __all__ = [
     "builder",
     "derive",
     "derive_part",
+    "explain",
     "gradients",
     "open_run",
     "rule",
@@ -78,7 +83,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "kerasaudit.backprop.explain": ("explain",),
     "kerasaudit.backprop.network": ("Backprop",),
+    "kerasaudit.backprop.paths.explanation": ("Explanation",),
     "kerasaudit.derivation.layer": ("LayerConfig",),
     "kerasaudit.derivation.rule": ("Derivation", "Window", "derive", "derive_part", "rule"),
     "kerasaudit.derivation.weight": ("Axis", "Weight"),
@@ -99,7 +106,7 @@ _HOMES = {
     "kerasaudit.gradients.tape": ("RecordingTape",),
     "kerasaudit.reconciliation.audit": ("audit", "audit_all"),
     "kerasaudit.reconciliation.result": ("Audit", "Failure"),
-    "kerasaudit.zoo": ("Claim", "builder"),
+    "kerasaudit.zoo": ("Claim", "Example", "builder"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -6,9 +6,10 @@ the whole may be large). Adding such a module adds the format; nothing else is e
 imports the library it needs where it renders, so that finding the formats costs nothing and asking
 for JSON loads neither Jinja nor rich nor pandas.
 
-There are two families of results: audits, whose formats are the modules of this package, and
-recorded runs of gradients, whose formats are those of `kerasaudit.report.gradients`. A report is of
-one family. Failures may stand in either.
+There are three families of results: audits, whose formats are the modules of this package, recorded
+runs of gradients, whose formats are those of `kerasaudit.report.gradients`, and models worked
+through path by path, whose are those of `kerasaudit.report.explanation`. A report is of one family.
+Failures may stand in any.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from types import MappingProxyType, ModuleType
 
+from kerasaudit.backprop.lesson import Lesson
 from kerasaudit.errors import TargetError
 from kerasaudit.gradients.summary import RunSummary
 from kerasaudit.reconciliation.result import Audit, Failure
@@ -32,23 +34,28 @@ __all__ = ["check", "formats", "render", "save"]
 # A name out of a JSON file may hold half a surrogate pair, which no file and no terminal takes.
 _ESCAPED = "backslashreplace"
 
-Result = Audit | RunSummary | Failure
+Result = Audit | RunSummary | Lesson | Failure
 Content = str | bytes | Iterable[str]
 
 # The package of a family's formats.
-_FAMILIES: Mapping[type, str] = {Audit: __name__, RunSummary: f"{__name__}.gradients"}
+_FAMILIES: Mapping[type, str] = {
+    Audit: __name__,
+    RunSummary: f"{__name__}.gradients",
+    Lesson: f"{__name__}.explanation",
+}
 
-# What a folder of reports holds of each result: to read, to process, and of an audit to open as a
-# sheet, of a run (whose sheet may be gigabytes) to paste.
+# What a folder of reports holds of each result: to read, to process, and of an audit or a list of
+# paths to open as a sheet, of a run (whose sheet may be gigabytes) to paste.
 _IN_FOLDER: Mapping[type, tuple[str, ...]] = {
     Audit: ("html", "json", "csv"),
     RunSummary: ("html", "json", "markdown"),
+    Lesson: ("html", "json", "csv"),
 }
 
 
 @functools.cache
 def formats(family: type = Audit) -> Mapping[str, ModuleType]:
-    """Every report format of a family, `Audit` or `RunSummary`, by name.
+    """Every report format of a family, `Audit`, `RunSummary` or `Lesson`, by name.
 
     >>> formats()["csv"].SUFFIX
     '.csv'
@@ -93,7 +100,7 @@ def _family(results: Sequence[Result]) -> type:
     """What a report is of; of failures alone, or of nothing, it is one of audits."""
     found = {type(result) for result in results} & set(_FAMILIES)
     if len(found) > 1:
-        raise TargetError("a report is of audits or of recorded gradients, not of both")
+        raise TargetError("a report is of audits, of gradients or of explanations, of one of them")
     return next(iter(found), Audit)
 
 

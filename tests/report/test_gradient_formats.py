@@ -68,7 +68,7 @@ def test_reports_reproduce_and_hold_no_place(format_, runs, trained, monkeypatch
 
 
 def test_a_report_is_of_one_kind(digits, trained, tmp_path) -> None:
-    with pytest.raises(TargetError, match="of audits or of recorded gradients, not of both"):
+    with pytest.raises(TargetError, match="of audits, of gradients or of explanations"):
         report.save([digits, trained], tmp_path / "both.json")
     assert not any(tmp_path.iterdir())
 

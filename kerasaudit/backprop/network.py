@@ -261,7 +261,7 @@ def _readable(network: Network, call: Call) -> tuple[LayerConfig, tuple[Source, 
     known = tuple(source for source in sources if source is not None)
     if call.sources is None or not known or len(known) != len(sources):
         layer.unsupported("no gradient is derived of a call that takes a constant")
-    if set(call.sources) - set(known):
+    if {one[:2] for one in call.sources} - {one[:2] for one in known}:
         layer.unsupported("no gradient is derived of a call that takes a mask or a state")
     return (layer.called_with(call.switches) if call.switches else layer), known
 

@@ -21,10 +21,14 @@ __all__ = ["Sliding", "channels_first", "channels_last", "slide"]
 
 
 class Sliding(NamedTuple):
-    """A window's way over an input: the positions it takes, and what padding goes around."""
+    """A window's way over an input: the positions it takes, and what padding goes around.
+
+    `extents` are those of the padded input.
+    """
 
     window: Window
     positions: tuple[int, ...]
+    extents: tuple[int, ...]
     padding: tuple[tuple[int, int], ...]
 
     def padded(self, x: Array, value: float = 0.0) -> Array:
@@ -92,7 +96,8 @@ def slide(window: Window, spatial: tuple[int, ...]) -> Sliding:
         after = missing - missing // 2 if window.padding == "same" else 0
         positions.append(count)
         padding.append((before, after))
-    return Sliding(window, tuple(positions), tuple(padding))
+    extents = [length + sum(both) for length, both in zip(spatial, padding, strict=True)]
+    return Sliding(window, tuple(positions), tuple(extents), tuple(padding))
 
 
 def channels_last(x: Array) -> Array:

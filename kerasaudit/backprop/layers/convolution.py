@@ -14,6 +14,7 @@ With groups, c and k run within each group.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 
@@ -32,26 +33,95 @@ def convolution(
     layer: LayerConfig, weights: Mapping[str, Array], inputs: tuple[Array, ...], mode: Mode
 ) -> Applied:
     """A plain or grouped convolution, then the layer's bias and activation."""
+    groups = layer.integer("groups", 1)
+    linear = _convolved(layer, inputs[0], weights["kernel"], groups)
+    return finished(layer, weights, linear)
+
+
+@gradient("DepthwiseConv1D", "DepthwiseConv2D")
+def depthwise_convolution(
+    layer: LayerConfig, weights: Mapping[str, Array], inputs: tuple[Array, ...], mode: Mode
+) -> Applied:
+    """Each channel with kernels of its own: a convolution of as many groups as channels."""
+    return finished(layer, weights, _depthwise(layer, weights, inputs[0], "kernel"))
+
+
+@gradient("SeparableConv1D", "SeparableConv2D")
+def separable_convolution(
+    layer: LayerConfig, weights: Mapping[str, Array], inputs: tuple[Array, ...], mode: Mode
+) -> Applied:
+    """A depthwise convolution to a, then y_n..k = Σ_q a_n..q · P_qk at each position."""
+    inner = _depthwise(layer, weights, inputs[0], "depthwise_kernel")
+    (a,) = inner.outputs
+    pointwise = weights["pointwise_kernel"]
+    mixing = pointwise.reshape(pointwise.shape[-2:])
+
+    def backward(g: Array) -> Gradients:
+        by_mixing = contract("nq,nk->qk", a.reshape(-1, a.shape[-1]), g.reshape(-1, g.shape[-1]))
+        found = inner.backward((contract("...k,qk->...q", g, mixing),))
+        by_pointwise = by_mixing.reshape(pointwise.shape)
+        return Gradients(found.inputs, {**found.weights, "pointwise_kernel": by_pointwise})
+
+    return finished(layer, weights, applied(contract("...q,qk->...k", a, mixing), backward))
+
+
+@gradient("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
+def transposed_convolution(
+    layer: LayerConfig, weights: Mapping[str, Array], inputs: tuple[Array, ...], mode: Mode
+) -> Applied:
+    """A convolution's way back: what carries derivatives there carries values here.
+
+    The kernel's axes are (i, j, k, c), so that the convolution from y to x has it as it is.
+    """
     first = layer.channels_first()
     x = channels_last(inputs[0]) if first else inputs[0]
     kernel = weights["kernel"]
-    sliding = slide(_window(layer, inputs[0]), x.shape[1:-1])
+    derivation = derive_layer(layer, (inputs[0].shape,))
+    made = cast("tuple[int, ...]", derivation.output_shape)
+    sliding = slide(_window(layer, inputs[0]), made[2:] if first else made[1:-1])
+    if sliding.positions != x.shape[1:-1]:
+        layer.unsupported(f"no gradient is derived of a window that does not fit {x.shape}")
+    z = sliding.cropped(_by_padded(sliding, x, kernel, 1))
+
+    def backward(g: Array) -> Gradients:
+        padded = sliding.padded(g)
+        by_kernel = _by_kernel(sliding, padded, x, kernel.shape, 1)
+        return Gradients((_correlate(sliding, padded, kernel, 1),), {"kernel": by_kernel})
+
+    return finished(layer, weights, applied(z, backward))
+
+
+def _depthwise(layer: LayerConfig, weights: Mapping[str, Array], x: Array, name: str) -> Applied:
+    """The depthwise half, channels last; its kernel (i, j, c, m) makes the channels c · m."""
+    kernel = weights[name]
+    *size, channels, multiplier = kernel.shape
+    grouped = kernel.reshape(*size, 1, channels * multiplier)
+    linear = _convolved(layer, x, grouped, channels)
+
+    def backward(g: Array) -> Gradients:
+        found = linear.backward((g,))
+        return Gradients(found.inputs, {name: found.weights["kernel"].reshape(kernel.shape)})
+
+    return applied(linear.outputs[0], backward)
+
+
+def _convolved(layer: LayerConfig, given: Array, kernel: Array, groups: int) -> Applied:
+    """The convolution itself: its input as it is given, its output channels last."""
+    x = channels_last(given) if layer.channels_first() else given
+    sliding = slide(_window(layer, given), x.shape[1:-1])
     padded = sliding.padded(x)
-    groups = layer.integer("groups", 1)
-    z = _correlate(sliding, padded, kernel, groups)
 
     def backward(g: Array) -> Gradients:
         by_kernel = _by_kernel(sliding, padded, g, kernel.shape, groups)
-        by_x = sliding.cropped(_by_padded(sliding, padded, g, kernel, groups))
+        by_x = sliding.cropped(_by_padded(sliding, g, kernel, groups))
         return Gradients((by_x,), {"kernel": by_kernel})
 
-    return finished(layer, weights, applied(z, backward), first=first)
+    return applied(_correlate(sliding, padded, kernel, groups), backward)
 
 
-def finished(
-    layer: LayerConfig, weights: Mapping[str, Array], linear: Applied, *, first: bool
-) -> Applied:
+def finished(layer: LayerConfig, weights: Mapping[str, Array], linear: Applied) -> Applied:
     """The bias, the place of the channels, and the activation, which all convolutions end with."""
+    first = layer.channels_first()
     z = linear.outputs[0]
     bias = weights.get("bias")
     if bias is not None:
@@ -101,9 +171,10 @@ def _by_kernel(
     return found.reshape(shape)
 
 
-def _by_padded(sliding: Sliding, padded: Array, g: Array, kernel: Array, groups: int) -> Array:
+def _by_padded(sliding: Sliding, g: Array, kernel: Array, groups: int) -> Array:
     """∂L/∂p: each offset of the window hands its share back to the positions that it met."""
-    found = np.zeros(padded.shape)
+    channels = kernel.shape[-2] * groups
+    found = np.zeros((len(g), *sliding.extents, channels))
     split, kernels = _in_groups(g, -1, groups), _in_groups(kernel, -1, groups)
     for offset, met in sliding.offsets():
         share = np.einsum("...ak,cak->...ac", split, kernels[offset])

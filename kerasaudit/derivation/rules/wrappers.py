@@ -10,6 +10,8 @@ from kerasaudit.derivation.rule import Derivation, derive_part, rule
 from kerasaudit.derivation.rules.recurrent import CALL, Inputs, held_layer, outputs_of, step_of
 from kerasaudit.derivation.shape import Shape, broadcast, repeated, total
 
+__all__ = ["directions"]
+
 _RECURRENT = ("RNN", "SimpleRNN", "LSTM", "GRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 _MERGE_MODES = ("concat", "sum", "ave", "mul", None)
 
@@ -32,7 +34,7 @@ def bidirectional(layer: LayerConfig, x: Inputs) -> Derivation:
     Source:   Schuster & Paliwal 1997, "Bidirectional recurrent neural networks"; Keras
               bidirectional.py.
     """
-    ahead, back = _directions(layer)
+    ahead, back = directions(layer)
     sequence, initial_state = x
     given = (sequence,) if initial_state is None else (sequence, initial_state)
     forward, backward = derive_part(layer, ahead, *given), derive_part(layer, back, sequence)
@@ -50,7 +52,7 @@ def bidirectional(layer: LayerConfig, x: Inputs) -> Derivation:
     )
 
 
-def _directions(layer: LayerConfig) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def directions(layer: LayerConfig) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The serialised forward and backward layers, named and turned as Keras does."""
     held = held_layer(layer, "layer", *_RECURRENT)
     ahead = _changed(held, name=_name("forward_", held))

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from kerasaudit.backprop.elementwise import sigmoid
 from kerasaudit.backprop.losses import loss as of_loss
-from kerasaudit.backprop.losses import takes_logits
+from kerasaudit.backprop.network import logits_behind
 from kerasaudit.backprop.paths.chain import Chain, chain_of
 from kerasaudit.backprop.paths.explaining import descents, explain_element
 from kerasaudit.backprop.paths.explanation import Explanation
@@ -19,7 +20,7 @@ from kerasaudit.observation.trained import compiled
 __all__ = ["LIMIT", "checked_index", "explain"]
 
 LIMIT = 1_000
-_ROUNDING = float(np.finfo(float).eps)
+_SMALLEST = 1e-300
 
 
 def explain(
@@ -100,8 +101,22 @@ def loss_of(model: Any, chain: Chain, y: Any, loss: Any) -> tuple[float, Array]:
     (one,) = losses.losses
     if one is None:
         raise ConfigError(f"model {chain.model!r}: expected a loss of its output, received none")
-    # On TensorFlow a cross-entropy goes back to the logits, where nothing is clipped.
-    on_logits = losses.backend == "tensorflow" and chain.last.before is not None
-    clipped = _ROUNDING if on_logits and takes_logits(one.config) else losses.epsilon
-    value, above = of_loss(one.config, y, chain.outputs, epsilon=clipped)
+    logits = logits_behind(chain.run, losses, chain.output, one)
+    if logits is None:
+        value, above = of_loss(one.config, y, chain.outputs, epsilon=losses.epsilon)
+    else:
+        value, by_logits = of_loss(one.config, y, logits, epsilon=losses.epsilon, logits=True)
+        above = _by_output(one.config, y, chain, logits, by_logits)
     return one.weight * value, one.weight * above
+
+
+def _by_output(config: Any, y: Any, chain: Chain, logits: Array, by_logits: Array) -> Array:
+    """∂L/∂ŷ where the loss sees the logits o, so that nothing is clipped.
+
+    Behind a sigmoid it is ∂L/∂o over ∂ŷ/∂o = σ(o)·σ(−o), which keeps its digits where ŷ is all but
+    0 or 1. Softmax mixes the logits; there it is the loss's own by shares that are hardly clipped.
+    """
+    if chain.stages[-1].fan_in() == 1:
+        by_output: Array = by_logits / (sigmoid(logits) * sigmoid(-logits))
+        return by_output
+    return of_loss(config, y, chain.outputs, epsilon=_SMALLEST)[1]

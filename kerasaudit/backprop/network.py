@@ -31,7 +31,17 @@ from kerasaudit.observation.trained import (
     held_weights,
 )
 
-__all__ = ["AppliedCall", "Backprop", "ByPath", "Network", "backprop", "read_network"]
+__all__ = [
+    "AppliedCall",
+    "Backprop",
+    "ByPath",
+    "Network",
+    "Run",
+    "backprop",
+    "forward",
+    "logits_behind",
+    "read_network",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +406,7 @@ def _of_output(
     """The loss of one output; its derivative is entered where the loss looks at."""
     predicted = run.value(source)
     value, g = loss(one.config, target, predicted, weight, epsilon=losses.epsilon)
-    logits = _logits(run, losses, source, one)
+    logits = logits_behind(run, losses, source, one)
     if logits is None:
         sums.add(source, one.weight * g)
         return one.weight * value, one.weight * g
@@ -406,7 +416,7 @@ def _of_output(
     return one.weight * value, one.weight * g
 
 
-def _logits(run: Run, losses: Compiled, source: Source, one: OutputLoss) -> Array | None:
+def logits_behind(run: Run, losses: Compiled, source: Source, one: OutputLoss) -> Array | None:
     """The logits behind a prediction, where Keras computes the loss from them.
 
     On TensorFlow a sigmoid or softmax leaves them on its output, which a cross-entropy looks for

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kerasaudit.backprop.network import Network, forward, read_network
+import numpy as np
+
+from kerasaudit.backprop.network import Network, Run, forward, read_network
 from kerasaudit.backprop.paths.notation import OUTPUT, Name, names_of
 from kerasaudit.backprop.paths.stage import Applied, Stage, find_family
-from kerasaudit.backprop.rule import Applied as LayerApplied
 from kerasaudit.backprop.rule import Array, Mode, apply_layer
-from kerasaudit.derivation.architecture import Call
+from kerasaudit.derivation.architecture import Call, Source
 from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.errors import ConfigError, ShapeError, UnsupportedError
 
@@ -24,7 +25,8 @@ class Chain:
     """A model as a stack of stages over a batch, first to last.
 
     `names` are those of the stages' outputs, the last one's ŷ; `plain` what they would be called
-    if none were the last, which is what weights are numbered by. `last` is the model's last call.
+    if none were the last, which is what weights are numbered by. `run` is the forward pass, and
+    `output` where in it the model's output is.
     `penalised` are the weights that a regularizer adds to the loss.
     """
 
@@ -33,7 +35,8 @@ class Chain:
     stages: tuple[Stage, ...]
     names: tuple[Name, ...]
     plain: tuple[Name, ...]
-    last: LayerApplied
+    run: Run
+    output: Source
     penalised: frozenset[str]
 
     @property
@@ -74,7 +77,7 @@ def chain_of(model: Any, x: Any) -> Chain:
     """
     network = read_network(model)
     calls = tuple(_stack(network))
-    run = forward(network, x, Mode())
+    run = forward(network, np.asarray(x), Mode())  # a list is a batch: there is one input
     if len(run.fed) != 1 or not len(run.fed[0]):
         raise ShapeError(f"model {network.name!r}: expected one x with at least one example")
     stages: list[Stage] = []
@@ -92,7 +95,8 @@ def chain_of(model: Any, x: Any) -> Chain:
         stages=tuple(stages),
         names=names,
         plain=plain,
-        last=run.calls[-1].applied,
+        run=run,
+        output=Source(len(run.calls) - 1, 0),
         penalised=frozenset(
             f"{one.layer}/{one.name}" for one in network.weights if one.regularizer is not None
         ),

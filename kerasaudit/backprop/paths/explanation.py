@@ -111,12 +111,15 @@ class Explanation:
         return self._written(lambda link: _bracketed(link.value))
 
     def _written(self, write: Callable[[Link], str]) -> str:
+        if not self.count:
+            return f"∂L/∂{self.symbol} = 0"
         total = formula.text(self.expansion, write)
         rest = "" if self.complete else f" + {self.count - len(self.chains):,} more paths"
         return f"∂L/∂{self.symbol} = {total}{rest} = {figure(self.gradient)}"
 
     def __str__(self) -> str:
-        return f"∂L/∂{self.symbol} = {figure(self.gradient)}, the sum of {self.count:,} paths"
+        paths = "1 path" if self.count == 1 else f"{self.count:,} paths"
+        return f"∂L/∂{self.symbol} = {figure(self.gradient)}, the sum of {paths}"
 
 
 def _bracketed(value: float) -> str:

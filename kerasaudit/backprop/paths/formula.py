@@ -3,8 +3,7 @@
     ∂L/∂K¹_11 = ∂L/∂ŷ · ∂ŷ/∂o · [ ∂o/∂p²_11 · ( … ) + ∂o/∂p²_12 · ( … ) ]
 
 In its factors' own symbols a derivative is written as what it is: ∂o/∂p²_11 is the weight w_1,
-∂y²_22/∂p¹_12 is K²_12 and ∂y¹_23/∂K¹_11 is the pixel x_12. The 1 of a maximum's winner is left out
-where there is another factor.
+∂y²_22/∂p¹_12 is K²_12 and ∂y¹_23/∂K¹_11 is the pixel x_12. The 1 of a maximum's winner is left out.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from itertools import groupby
 
 from kerasaudit.backprop.paths.notation import Symbol
 
-__all__ = ["Branch", "ChainPath", "Expansion", "Link", "expand", "figure", "text"]
+__all__ = ["Branch", "ChainPath", "Expansion", "Link", "expand", "figure", "text", "told"]
 
 _DIGITS = 4
 
@@ -118,7 +117,7 @@ def text(expansion: Expansion, write: Callable[[Link], str], most: int = 6) -> s
     """The expansion in one line, each link as `write` has it; at most so many terms a bracket."""
     branches = [_branch(branch, write, most) for branch in expansion.branches[:most]]
     total = _more(branches, len(expansion.branches), " + ")
-    shared = " · ".join(map(write, expansion.shared))
+    shared = _product(expansion.shared, write)
     if len(expansion.branches) > 1:
         total = f"[ {total} ]" if shared else total
     return " · ".join(filter(None, (shared, total))) or "0"
@@ -127,20 +126,19 @@ def text(expansion: Expansion, write: Callable[[Link], str], most: int = 6) -> s
 def _branch(branch: Branch, write: Callable[[Link], str], most: int) -> str:
     terms = [_product(term, write) for term in branch.terms[:most]]
     total = _more(terms, len(branch.terms), " + ")
-    shared = _product(branch.shared, write) if branch.shared else ""
+    shared = _product(branch.shared, write)
     if shared and len(branch.terms) > 1:
         total = f"({total})"
     return " · ".join(filter(None, (shared, total)))
 
 
 def _product(links: Iterable[Link], write: Callable[[Link], str]) -> str:
-    return " · ".join(map(write, told(tuple(links))))
+    return " · ".join(map(write, told(links)))
 
 
-def told(links: tuple[Link, ...]) -> tuple[Link, ...]:
-    """The links without the 1 of what a maximum took, where others remain."""
-    kept = tuple(link for link in links if not link.selects)
-    return kept or links[:1]
+def told(links: Iterable[Link]) -> tuple[Link, ...]:
+    """The links without the 1 of what a maximum took; the last of a path is never one."""
+    return tuple(link for link in links if not link.selects)
 
 
 def _more(parts: list[str], number: int, joint: str) -> str:

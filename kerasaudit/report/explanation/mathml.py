@@ -107,14 +107,14 @@ def _branch(branch: Branch, write: _Write) -> str:
     if len(branch.terms) > _TERMS:
         terms.append("<mo>…</mo>")
     total = "<mo>+</mo>".join(terms)
-    shared = _product(branch.shared, write) if branch.shared else ""
+    shared = _product(branch.shared, write)
     if shared and len(terms) > 1:
         total = f'<mo stretchy="false">(</mo>{total}<mo stretchy="false">)</mo>'
     return "<mo>·</mo>".join(filter(None, (shared, total)))
 
 
 def _product(links: Sequence[Link], write: _Write) -> str:
-    return "<mo>·</mo>".join(map(write, told(tuple(links))))
+    return "<mo>·</mo>".join(map(write, told(links)))
 
 
 def _named(link: Link) -> str:

@@ -40,8 +40,9 @@ class Convolution(Stage):
         c = np.arange(self.channels) + (k // self.in_group * self.channels)[:, None]
         place = tuple(axis[:, None] for axis in places)
         # (outputs, channels, offsets) → (outputs, offsets, channels), as the kernel is laid out
-        met = self.windows.met[(*place, c)].reshape(*c.shape, -1).swapaxes(1, 2)
-        met = met.reshape(len(outputs), -1)
+        offsets = self.fan_in() // self.channels
+        met = self.windows.met[(*place, c)].reshape(*c.shape, offsets).swapaxes(1, 2)
+        met = met.reshape(len(outputs), self.fan_in())
         row, tap = np.nonzero(met != NOWHERE)
         element = tap * self.filters + k[row]
         return Edges(row, met[row, tap], self.kernel.ravel()[element], element)

@@ -34,7 +34,7 @@ class _Pooling(Stage):
         channels = self.size // int(np.prod(self.windows.places))
         places, c = self.windows.split(outputs, channels)
         met: Array = self.windows.met[(*places, c)]
-        return met.reshape(len(outputs), -1)
+        return met.reshape(len(outputs), int(np.prod(self.windows.size)))
 
 
 @family(*(f"{which}MaxPooling{rank}D" for which in ("", "Global") for rank in _RANKS))

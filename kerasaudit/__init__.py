@@ -18,6 +18,8 @@ from kerasaudit.version import __version__
 
 if TYPE_CHECKING:
     from kerasaudit import backprop, gradients, zoo
+    from kerasaudit.backprop.check import check_gradients
+    from kerasaudit.backprop.check_result import GradientCheck
     from kerasaudit.backprop.explain import explain
     from kerasaudit.backprop.network import Backprop
     from kerasaudit.backprop.paths.explanation import Explanation
@@ -56,6 +58,7 @@ __all__ = [
     "Explanation",
     "Failure",
     "Finding",
+    "GradientCheck",
     "GradientFinding",
     "GradientRecorder",
     "KerasAuditError",
@@ -73,6 +76,7 @@ __all__ = [
     "audit_all",
     "backprop",
     "builder",
+    "check_gradients",
     "derive",
     "derive_part",
     "explain",
@@ -83,6 +87,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "kerasaudit.backprop.check": ("check_gradients",),
+    "kerasaudit.backprop.check_result": ("GradientCheck",),
     "kerasaudit.backprop.explain": ("explain",),
     "kerasaudit.backprop.network": ("Backprop",),
     "kerasaudit.backprop.paths.explanation": ("Explanation",),

@@ -7,7 +7,7 @@ Where a tensor or a weight is used several times, its derivatives add up.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -36,10 +36,12 @@ __all__ = [
     "Backprop",
     "ByPath",
     "Network",
+    "Prepared",
     "Run",
     "backprop",
     "forward",
     "logits_behind",
+    "prepare",
     "read_network",
 ]
 
@@ -78,8 +80,8 @@ class Backprop:
 
     `loss` includes the regularisers' terms. `gradients` are by the weights' paths, trainable ones
     only. `values` are what each call gave, by (layer path, call number); `calls` are in order.
-    `by_output` is the derivative of the loss by each prediction. `updates` are what the pass gives
-    weights that no gradient updates, by their paths.
+    `by_output` is the derivative of the loss by each prediction, `by_input` by each input.
+    `updates` are what the pass gives weights that no gradient updates, by their paths.
     """
 
     loss: float
@@ -88,6 +90,7 @@ class Backprop:
     values: Mapping[tuple[str, int], tuple[Array, ...]]
     calls: tuple[AppliedCall, ...]
     by_output: tuple[Array | None, ...]
+    by_input: tuple[Array | None, ...]
     updates: Mapping[str, Array]
 
 
@@ -161,6 +164,45 @@ def backprop(
     >>> found.loss, found.gradients["out/kernel"].tolist()  # 2 · (7 − 2) · (3, 4)
     (25.0, [[30.0], [40.0]])
     """
+    return prepare(model, x, y, loss, sample_weight, training=training, masks=masks).derive()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A model, a batch and a loss, read and checked: ready to be derived."""
+
+    network: Network
+    x: Any
+    losses: Compiled
+    targets: Sequence[Any]
+    sample_weights: Sequence[Any]
+    mode: Mode
+
+    def derive(self) -> Backprop:
+        """Both passes."""
+        run = forward(self.network, self.x, self.mode)
+        return _backward(self.network, run, self.losses, self.targets, self.sample_weights)
+
+    def with_weight(self, identity: int, value: Array) -> Prepared:
+        """The same with another value of one variable."""
+        changed = tuple(
+            replace(one, value=value) if one.identity == identity else one
+            for one in self.network.weights
+        )
+        return replace(self, network=replace(self.network, weights=changed))
+
+
+def prepare(
+    model: Any,
+    x: Any,
+    y: Any,
+    loss: Any = None,
+    sample_weight: Any = None,
+    *,
+    training: bool = False,
+    masks: Mapping[str, Any] | None = None,
+) -> Prepared:
+    """Read what `backprop` is given; it says what the arguments are and what is raised."""
     network = read_network(model)
     losses = compiled(model, loss)
     for one in losses.losses:
@@ -171,10 +213,14 @@ def backprop(
     for path in mode.masks:
         if not any(path == one or path.startswith(f"{one}/") for one in known):
             raise ConfigError(f"masks: expected paths of layers, received {path!r}")
-    run = forward(network, x, mode)
-    targets = _by_output(y, losses.names, "y")
-    given = _by_output(sample_weight, losses.names, "sample_weight", shared=True)
-    return _backward(network, run, losses, targets, given)
+    return Prepared(
+        network,
+        x,
+        losses,
+        _by_output(y, losses.names, "y"),
+        _by_output(sample_weight, losses.names, "sample_weight", shared=True),
+        mode,
+    )
 
 
 # -- reading ------------------------------------------------------------------------------------
@@ -237,20 +283,12 @@ class Run:
         return self.outputs[source.call][source.output]
 
 
-def forward(network: Network, x: Any, mode: Mode, values: Mapping[int, Array] | None = None) -> Run:
-    """Run the model forward.
-
-    Args:
-        network: the model.
-        x: its input.
-        mode: as in training or not.
-        values: other values of weights, by the variables' identities.
-    """
+def forward(network: Network, x: Any, mode: Mode) -> Run:
+    """Run the model forward."""
     run = Run(fed=_fed(network, x))
     weights: dict[str, dict[str, Array]] = {}
     for weight in network.weights:
-        value = weight.value if values is None else values.get(weight.identity, weight.value)
-        weights.setdefault(weight.layer, {})[weight.name] = value
+        weights.setdefault(weight.layer, {})[weight.name] = weight.value
     for call in network.architecture.calls:
         layer, sources = _readable(network, call)
         inputs = [run.value(source) for source in sources]
@@ -390,6 +428,7 @@ def _backward(
         values={(call.path, call.number): call.applied.outputs for call in run.calls},
         calls=tuple(run.calls),
         by_output=tuple(by_output),
+        by_input=tuple(sums.tensors.get((None, i)) for i in range(len(run.fed))),
         updates=ByPath(_updates(network, run), network.by_layer),
     )
 

@@ -277,7 +277,8 @@ def finding(code: str, path: str, message: str, **figures: object) -> Finding:
 
 def every_kind() -> dict[str, Kind]:
     """Every kind of finding that there is, by code: of counts, claims, files and gradients."""
+    from kerasaudit.backprop.check_kinds import KINDS as OF_CHECKS
     from kerasaudit.gradients.diagnosis import KINDS as OF_GRADIENTS
     from kerasaudit.observation.hazards import KINDS as OF_FILES
 
-    return {**KINDS, **OF_FILES, **OF_GRADIENTS}
+    return {**KINDS, **OF_FILES, **OF_GRADIENTS, **OF_CHECKS}

@@ -282,6 +282,30 @@ def test_more_paths_than_a_float_counts(keras):
     assert len(found.paths) == 5
 
 
+def test_billions_of_paths_are_summed_without_being_listed(keras):
+    """LeNet-5 with max pooling: the sum over all of them is the derived gradient."""
+    layers = keras.layers
+    inside = [
+        layers.Conv2D(6, 5, padding="same", activation="relu", name="k"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(16, 5, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Flatten(),
+        layers.Dense(120, "relu"),
+        layers.Dense(84, "relu"),
+        layers.Dense(10, "softmax"),
+    ]
+    model = keras.Sequential([keras.Input((28, 28, 1)), *inside])
+    rng = np.random.default_rng(0)
+    scatter_weights(model, rng, scale=0.1)
+    x, y = rng.normal(size=(2, 28, 28, 1)), np.eye(10)[[1, 2]]
+    derived = ka.backprop(model, x, y, "categorical_crossentropy").gradients["k/kernel"]
+    found = ka.explain(model, x, y, "k/kernel", (2, 3, 0, 4), "categorical_crossentropy")
+    assert found.count > 10**8
+    assert len(found.paths) == 1000
+    assert found.gradient == pytest.approx(derived[2, 3, 0, 4], rel=1e-9)
+
+
 def test_channels_first_is_the_same_sum(keras):
     """The same kernels over the same picture, its axes in the other order."""
     models = []

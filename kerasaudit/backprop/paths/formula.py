@@ -113,7 +113,7 @@ def figure(value: float) -> str:
     return f"{value:.{_DIGITS}g}".replace("-", "−") if value else "0"
 
 
-def text(expansion: Expansion, write: Callable[[Link], str], most: int = 6) -> str:
+def text(expansion: Expansion, write: Callable[[Link], str], most: int = 9) -> str:
     """The expansion in one line, each link as `write` has it; at most so many terms a bracket."""
     branches = [_branch(branch, write, most) for branch in expansion.branches[:most]]
     total = _more(branches, len(expansion.branches), " + ")

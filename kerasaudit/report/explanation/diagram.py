@@ -124,8 +124,7 @@ def _figures(placed: _Placed) -> Iterator[str]:
     grid = placed.grid
     middle = placed.left + placed.width // 2
     top = min(down for _, down in placed.corners)
-    above = f'<tspan class="above" dy="-6">{grid.name.above}</tspan>' if grid.name.above else ""
-    yield f'<text class="title" x="{middle}" y="{top - 10}">{grid.name.letter}{above}</text>'
+    yield f'<text class="title" x="{middle}" y="{top - 10}">{grid.name}</text>'
     for at, (value, (x, y)) in enumerate(zip(grid.values, placed.corners, strict=True)):
         won = ' class="won"' if at in grid.winners else ""
         yield f'<text{won} x="{x + _WIDE // 2}" y="{y + 17}">{_short(value)}</text>'

@@ -13,7 +13,7 @@ from kerasaudit.backprop.paths.notation import LOSS, Symbol
 
 __all__ = ["derivation", "symbol", "update"]
 
-_TERMS = 6  # so many terms stand in a line
+_TERMS = 9  # so many terms stand in a line: those of a 3 × 3 kernel
 _LINES = 12  # and so many lines in a sum
 
 _Write = Callable[[Link], str]

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from kerasaudit import backprop, gradients, zoo
     from kerasaudit.backprop.check import check_gradients
     from kerasaudit.backprop.check_result import GradientCheck
+    from kerasaudit.backprop.explain import explain
     from kerasaudit.backprop.network import Backprop
     from kerasaudit.backprop.update import UpdateCheck, check_update
+    from kerasaudit.backprop.paths.explanation import Explanation
     from kerasaudit.derivation.layer import LayerConfig
     from kerasaudit.derivation.rule import Derivation, Window, derive, derive_part, rule
     from kerasaudit.derivation.weight import Axis, Weight
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from kerasaudit.reconciliation.diff import diff
     from kerasaudit.reconciliation.differences import Diff
     from kerasaudit.reconciliation.result import Audit, Failure
-    from kerasaudit.zoo import Claim, builder
+    from kerasaudit.zoo import Claim, Example, builder
 
 __all__ = [
     "Audit",
@@ -56,6 +58,8 @@ __all__ = [
     "ConfigError",
     "Derivation",
     "Diff",
+    "Example",
+    "Explanation",
     "Failure",
     "Finding",
     "GradientCheck",
@@ -82,6 +86,7 @@ __all__ = [
     "derive",
     "derive_part",
     "diff",
+    "explain",
     "gradients",
     "open_run",
     "rule",
@@ -91,8 +96,10 @@ __all__ = [
 _HOMES = {
     "kerasaudit.backprop.check": ("check_gradients",),
     "kerasaudit.backprop.check_result": ("GradientCheck",),
+    "kerasaudit.backprop.explain": ("explain",),
     "kerasaudit.backprop.network": ("Backprop",),
     "kerasaudit.backprop.update": ("UpdateCheck", "check_update"),
+    "kerasaudit.backprop.paths.explanation": ("Explanation",),
     "kerasaudit.derivation.layer": ("LayerConfig",),
     "kerasaudit.derivation.rule": ("Derivation", "Window", "derive", "derive_part", "rule"),
     "kerasaudit.derivation.weight": ("Axis", "Weight"),
@@ -115,7 +122,7 @@ _HOMES = {
     "kerasaudit.reconciliation.diff": ("diff",),
     "kerasaudit.reconciliation.differences": ("Diff",),
     "kerasaudit.reconciliation.result": ("Audit", "Failure"),
-    "kerasaudit.zoo": ("Claim", "builder"),
+    "kerasaudit.zoo": ("Claim", "Example", "builder"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -20,7 +20,17 @@ from typing import Any, TypeVar
 from kerasaudit.backend import importing
 from kerasaudit.errors import ConfigError, TargetError
 
-__all__ = ["Builder", "Claim", "build", "builder", "find", "folder", "load_file", "names"]
+__all__ = [
+    "Builder",
+    "Claim",
+    "Example",
+    "build",
+    "builder",
+    "find",
+    "folder",
+    "load_file",
+    "names",
+]
 
 _MARK = "__kerasaudit_builder__"
 
@@ -99,6 +109,23 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """An input on which a model is worked through, with its target and the weights to do it with.
+
+    Args:
+        x: the input, batch axis first: nested lists or an array.
+        y: the target, likewise.
+        loss: the name of a loss.
+        weights: values by the paths of weights ("conv2d/kernel"); those left out stay as built.
+    """
+
+    x: Any
+    y: Any
+    loss: str
+    weights: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Builder:
     """A function that builds a model, and what is documented of that model."""
 
@@ -108,6 +135,7 @@ class Builder:
     claims: tuple[Claim, ...] = ()
     exempt: Mapping[str, str] = field(default_factory=dict)
     input_shape: Any = None
+    example: Example | None = None
 
     @property
     def summary(self) -> str:
@@ -124,6 +152,7 @@ def builder(
     claims: Iterable[Claim] = (),
     exempt: Mapping[str, str] | None = None,
     input_shape: Any = None,
+    example: Example | None = None,
     name: str | None = None,
 ) -> Callable[[_Function], _Function]:
     """Mark a function as the builder of a documented model; the function itself is unchanged.
@@ -133,6 +162,7 @@ def builder(
         claims: the source's figures.
         exempt: layers that are waived, `{path or pattern: reason}`.
         input_shape: the shape to derive with, for a model whose input leaves extents open.
+        example: the input that `kerasaudit explain` works the model through, if no other is given.
         name: the builder's name, if it is not the function's.
 
     >>> @builder(source="a lecture", claims=[Claim("dense", "4 × 2 + 2 = 10")])
@@ -149,6 +179,7 @@ def builder(
             claims=checked_claims(claims),
             exempt=checked_exemptions(exempt),
             input_shape=input_shape,
+            example=example,
         )
         setattr(function, _MARK, entry)
         return function

@@ -7,9 +7,33 @@ for it: the workings are ours, at an input of 8×8×1, from the layers as the no
 import keras
 from keras import layers
 
-from kerasaudit import Claim, builder
+from kerasaudit import Claim, Example, builder
 
 NOTES = "CNN-Coding notes, page 2"
+
+# The notes work with letters. These figures are ours: short ones, of which no maximum is a tie.
+EXAMPLE = Example(
+    # The picture is x_ij = ((i² + 2·j + 2·i·j) mod 10) / 10, for rows i and columns j from 1 on.
+    x=[[[[((i * i + 2 * j + 2 * i * j) % 10) / 10] for j in range(1, 9)] for i in range(1, 9)]],
+    y=[[1]],
+    loss="binary_crossentropy",
+    weights={
+        "conv2d/kernel": [
+            [[[0.5]], [[-0.3]], [[0.2]]],
+            [[[0.1]], [[0.4]], [[-0.6]]],
+            [[[-0.2]], [[0.3]], [[0.7]]],
+        ],
+        "conv2d/bias": [0.1],
+        "conv2d_1/kernel": [
+            [[[-0.4]], [[0.2]], [[0.6]]],
+            [[[0.3]], [[0.5]], [[-0.1]]],
+            [[[0.1]], [[-0.7]], [[0.8]]],
+        ],
+        "conv2d_1/bias": [-0.2],
+        "dense/kernel": [[0.6], [-0.4], [0.3], [0.5]],
+        "dense/bias": [0.1],
+    },
+)
 
 
 @builder(
@@ -29,6 +53,7 @@ NOTES = "CNN-Coding notes, page 2"
         ),
         Claim("total", "10 + 10 + 5 = 25"),
     ],
+    example=EXAMPLE,
 )
 def cnn_backpropagation() -> keras.Model:
     """Two stages of one 3 × 3 kernel and a max pool on 8×8×1, then one sigmoid unit."""

@@ -38,7 +38,10 @@ __all__ = [
     "ByPath",
     "Network",
     "Prepared",
+    "Run",
     "backprop",
+    "forward",
+    "logits_behind",
     "prepare",
     "read_network",
 ]
@@ -449,7 +452,7 @@ def _of_output(
     """The loss of one output; its derivative is entered where the loss looks at."""
     predicted = run.value(source)
     value, g = loss(one.config, target, predicted, weight, epsilon=losses.epsilon)
-    logits = _logits(run, losses, source, one)
+    logits = logits_behind(run, losses, source, one)
     if logits is None:
         sums.add(source, one.weight * g)
         return one.weight * value, one.weight * g
@@ -459,7 +462,7 @@ def _of_output(
     return one.weight * value, one.weight * g
 
 
-def _logits(run: Run, losses: Compiled, source: Source, one: OutputLoss) -> Array | None:
+def logits_behind(run: Run, losses: Compiled, source: Source, one: OutputLoss) -> Array | None:
     """The logits behind a prediction, where Keras computes the loss from them.
 
     On TensorFlow a sigmoid or softmax leaves them on its output, which a cross-entropy looks for

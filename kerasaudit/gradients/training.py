@@ -10,7 +10,7 @@ from typing import Any
 from kerasaudit.backend import importing
 from kerasaudit.errors import ConfigError, TargetError, one_line
 from kerasaudit.gradients.run import Run
-from kerasaudit.observation.target import resolve
+from kerasaudit.observation.target import resolve_builder
 
 __all__ = ["EVERY_DIAGNOSIS", "Data", "is_run", "read_data", "record_target"]
 
@@ -129,7 +129,7 @@ def record_target(
     with importing(target):
         import keras
     keras.utils.set_random_seed(seed)
-    model = _model(target, arguments)
+    model = resolve_builder(target, arguments)[1]()
     compiled = bool(getattr(model, "compiled", False))
     if loss is None and not compiled:
         raise ConfigError(f"{target}: expected --loss, as its builder compiles no loss")
@@ -163,19 +163,6 @@ def record_target(
     _train(model, data, steps, batch_size, recorder, progress)
     made: Run = recorder.run
     return replace(made, target=target)
-
-
-def _model(target: str, arguments: Mapping[str, Any] | None) -> Any:
-    subjects = list(resolve(target, arguments))
-    if len(subjects) != 1:
-        raise TargetError(f"{target}: expected the name of one model, received {len(subjects)}")
-    build = subjects[0].build
-    if build is None:
-        raise TargetError(
-            f"{target}: expected a builder (file.py::builder, zoo:NAME), received a config, which "
-            "holds no weights"
-        )
-    return build()
 
 
 def _compile(model: Any, loss: str | None, optimizer: str | None) -> None:

@@ -29,9 +29,9 @@ from kerasaudit.observation.remote import address
 from kerasaudit.observation.source import Budget
 from kerasaudit.observation.stored import observe_contents
 from kerasaudit.observation.tree import HasRule
-from kerasaudit.zoo import Builder, Claim
+from kerasaudit.zoo import Builder, Claim, Example
 
-__all__ = ["Subject", "observe_file", "resolve"]
+__all__ = ["Subject", "observe_file", "resolve", "resolve_builder"]
 
 # What a folder is searched for. Any file that is named itself is read, whatever its name.
 _MODEL_FILES = ("*.keras", "*.h5", "*.hdf5", "*.weights.npz", "*.json")
@@ -57,6 +57,7 @@ class Subject:
     claims: tuple[Claim, ...] = ()
     exempt: Mapping[str, str] = field(default_factory=dict)
     input_shape: Any = None
+    example: Example | None = None
 
 
 def resolve(target: object, arguments: Mapping[str, Any] | None = None) -> Iterator[Subject]:
@@ -91,6 +92,26 @@ def resolve(target: object, arguments: Mapping[str, Any] | None = None) -> Itera
         )
 
 
+def resolve_builder(
+    target: object, arguments: Mapping[str, Any] | None = None
+) -> tuple[Subject, Callable[[], Any]]:
+    """The one model that a target names, and what builds it live.
+
+    Raises:
+        TargetError: the target names none, several, or one that holds no weights.
+    """
+    subjects = list(resolve(target, arguments))
+    if len(subjects) != 1:
+        raise TargetError(f"{target}: expected the name of one model, received {len(subjects)}")
+    build = subjects[0].build
+    if build is None:
+        raise TargetError(
+            f"{target}: expected a builder (file.py::builder, zoo:NAME), received a config, which "
+            "holds no weights"
+        )
+    return subjects[0], build
+
+
 def _observe_config(config: Mapping[str, Any]) -> Observation:
     _check_config(config)
     return archive.from_config(config)
@@ -118,6 +139,7 @@ def _from_builder(entry: Builder, target: str, arguments: Mapping[str, Any]) -> 
         claims=entry.claims,
         exempt=entry.exempt,
         input_shape=entry.input_shape,
+        example=entry.example,
     )
 
 

@@ -6,9 +6,10 @@ the whole may be large). Adding such a module adds the format; nothing else is e
 imports the library it needs where it renders, so that finding the formats costs nothing and asking
 for JSON loads neither Jinja nor rich nor pandas.
 
-There are three families of results: audits, whose formats are the modules of this package,
-recorded runs of gradients, whose formats are those of `kerasaudit.report.gradients`, and diffs,
-whose formats are those of `kerasaudit.report.diff`. A report is of one family. Failures may stand
+There are four families of results: audits, whose formats are the modules of this package,
+recorded runs of gradients, whose formats are those of `kerasaudit.report.gradients`, diffs, whose
+formats are those of `kerasaudit.report.diff`, and models worked through path by path, whose
+formats are those of `kerasaudit.report.explanation`. A report is of one family. Failures may stand
 in any.
 """
 
@@ -29,6 +30,7 @@ from kerasaudit.errors import TargetError
 from kerasaudit.reconciliation.result import Audit, Failure
 
 if TYPE_CHECKING:
+    from kerasaudit.backprop.lesson import Lesson
     from kerasaudit.gradients.summary import RunSummary
     from kerasaudit.reconciliation.differences import Diff
 
@@ -37,7 +39,7 @@ __all__ = ["check", "formats", "render", "save"]
 # A name out of a JSON file may hold half a surrogate pair, which no file and no terminal takes.
 _ESCAPED = "backslashreplace"
 
-Result: TypeAlias = "Audit | RunSummary | Diff | Failure"
+Result: TypeAlias = "Audit | RunSummary | Diff | Lesson | Failure"
 Content = str | bytes | Iterable[str]
 
 # The package of a family's formats, by the name of its class: who audits loads no gradients.
@@ -45,20 +47,22 @@ _FAMILIES: Mapping[str, str] = {
     "Audit": __name__,
     "RunSummary": f"{__name__}.gradients",
     "Diff": f"{__name__}.diff",
+    "Lesson": f"{__name__}.explanation",
 }
 
-# What a folder of reports holds of each result: to read, to process, and of an audit to open as a
-# sheet, of a run (whose sheet may be gigabytes) to paste.
+# What a folder of reports holds of each result: to read, to process, and of an audit or a list of
+# paths to open as a sheet, of a run (whose sheet may be gigabytes) to paste.
 _IN_FOLDER: Mapping[str, tuple[str, ...]] = {
     "Audit": ("html", "json", "csv"),
     "RunSummary": ("html", "json", "markdown"),
     "Diff": ("html", "json", "markdown"),
+    "Lesson": ("html", "json", "csv"),
 }
 
 
 @functools.cache
 def formats(family: type = Audit) -> Mapping[str, ModuleType]:
-    """Every report format of a family (`Audit`, `RunSummary`, `Diff`) by name.
+    """Every report format of a family (`Audit`, `RunSummary`, `Diff`, `Lesson`) by name.
 
     >>> formats()["csv"].SUFFIX
     '.csv'
@@ -105,7 +109,7 @@ def _family(results: Sequence[Result], otherwise: type) -> type:
     found = {type(one) for one in results if type(one).__name__ in _FAMILIES}
     if len(found) > 1:
         raise TargetError(
-            "a report is of audits, of recorded gradients or of diffs, not of several"
+            "a report is of one family alone: audits, recorded gradients, diffs or explanations"
         )
     return next(iter(found), otherwise)
 

@@ -32,6 +32,7 @@ def page(
     *,
     styles: Sequence[str] = ("style.css",),
     figure: str = _FIGURE,
+    rules: str = "",
     **values: Any,
 ) -> str:
     """Render a template that extends the layout.
@@ -41,9 +42,10 @@ def page(
         template: its name.
         styles: the style sheets that the page holds.
         figure: what the page's script sorts as a figure, as a regular expression.
+        rules: style rules that this page alone has.
         values: what the template shows.
     """
-    style = "".join(map(_asset, styles))
+    style = "".join(map(_asset, styles)) + rules
     script = _asset("script.js").replace(_FIGURE, figure)
     return environment.get_template(template).render(
         style=style, script=script, policy=_policy(style, script), **values

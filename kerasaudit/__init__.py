@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from kerasaudit.backprop.check_result import GradientCheck
     from kerasaudit.backprop.explain import explain
     from kerasaudit.backprop.network import Backprop
-    from kerasaudit.backprop.update import UpdateCheck, check_update
     from kerasaudit.backprop.paths.explanation import Explanation
+    from kerasaudit.backprop.update import UpdateCheck, check_update
     from kerasaudit.derivation.layer import LayerConfig
     from kerasaudit.derivation.rule import Derivation, Window, derive, derive_part, rule
     from kerasaudit.derivation.weight import Axis, Weight

@@ -206,6 +206,12 @@ def registered_rules() -> dict[str, Rule]:
     return {**_built_in_rules, **_user_rules}
 
 
+def classes_with_user_rules() -> frozenset[str]:
+    """The classes that the user's own rules, and those of installed packages, are for."""
+    load_rules()
+    return frozenset(_user_rules)
+
+
 def load_rules() -> None:
     """Load the built-in rules and those of installed packages (entry points "kerasaudit.rules").
 

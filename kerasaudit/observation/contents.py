@@ -107,6 +107,7 @@ class Contents:
     `form`: "keras" (format v3, an archive or a folder), "h5" (legacy), "weights" (weights alone)
     or "json" (a config alone). `config` is the model's serialised config, `compiled` what the file
     says of its compilation. `problems` say what could not be read of it, in a line each.
+    `with_rules` are the classes of their own for which whoever audits has written rules.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Contents:
     members: tuple[Member, ...] = ()
     tree: Tree | None = None
     problems: tuple[str, ...] = ()
+    with_rules: frozenset[str] = frozenset()
 
     @property
     def nodes(self) -> Iterator[Node]:

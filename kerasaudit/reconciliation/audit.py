@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from kerasaudit.config import DEFAULT_LIMITS, Limits
 from kerasaudit.derivation.architecture import Architecture, derive_architecture
+from kerasaudit.derivation.rule import classes_with_user_rules
 from kerasaudit.derivation.traced import complete, derive_traced, has_rule
 from kerasaudit.errors import ConfigError, KerasAuditError, NothingFoundError, TargetError, one_line
 from kerasaudit.finding import Finding
@@ -215,7 +216,8 @@ def _observe(
             )
         return subject.observe(given, has_rule)
     other = None if against is None else against.observe(given, has_rule)
-    return observe_file(subject.read(limits), other)
+    contents = replace(subject.read(limits), with_rules=classes_with_user_rules())
+    return observe_file(contents, other)
 
 
 def _derive(observation: Observation, given: object) -> Architecture | None:

@@ -7,6 +7,7 @@ import json
 import pkgutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -265,3 +266,12 @@ def test_keras_is_not_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_class_that_whoever_audits_has_a_rule_for_is_known_to_them():
+    node = {"module": None, "class_name": "Scale", "config": {}, "registered_name": "mine>Scale"}
+    config = {"module": "keras", "class_name": "Sequential", "registered_name": None}
+    contents = Contents("net.json", "json", {**config, "config": {"name": "n", "layers": [node]}})
+    assert {one.code for one in hazards.inspect(contents)} == {"KA302"}
+    assert hazards.inspect(replace(contents, with_rules=frozenset({"mine>Scale"}))) == ()
+    assert hazards.inspect(replace(contents, with_rules=frozenset({"yours>Scale"}))) != ()

@@ -12,12 +12,15 @@ def in_float64():
     """Keras with float64 for every layer and loss that is made inside."""
     import keras
 
-    before = keras.config.floatx()
+    # The policy is made of floatx once, by whatever layer comes first in the process.
+    before, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     try:
         yield
     finally:
         keras.config.set_floatx(before)
+        keras.config.set_dtype_policy(policy)
 
 
 def on_tape(model, x, y, sample_weight=None, *, training=False):

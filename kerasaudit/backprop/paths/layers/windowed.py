@@ -32,8 +32,9 @@ class Windows:
         if self.first:
             positions = channels_last(positions)
         sliding = slide(window, positions.shape[1:-1])
-        self.met = sliding.windows(sliding.padded(positions, NOWHERE))[0]
         self.places = sliding.positions
+        met = sliding.windows(sliding.padded(positions, NOWHERE))[0]
+        self.met = np.moveaxis(met, -1, len(self.places))
         self.size = window.size
 
     def split(self, outputs: Array, channels: int) -> tuple[tuple[Array, ...], Array]:

@@ -64,6 +64,10 @@ def has_axes_between_batch_and_sequence(arguments, shapes):
     return any(len(shape) > 3 for shape in shapes.values())
 
 
+def is_no_image(arguments, shape):
+    return len(shape) not in (3, 4)
+
+
 def drops_no_share(arguments, shapes):
     return not 0 <= arguments.get("dropout", 0) <= 1
 
@@ -86,6 +90,12 @@ EXCEPTIONS = (
         ("GroupQueryAttention",),
         has_axes_between_batch_and_sequence,
         "Keras takes any rank symbolically; its equations are of rank 3, so that it fails when run",
+    ),
+    Exemption(
+        "kerasaudit",
+        ("Resizing",),
+        is_no_image,
+        "Keras 3.15 resizes one axis to two symbolically; run, it is an IndexError",
     ),
     Exemption(
         "kerasaudit",

@@ -71,7 +71,7 @@ def test_a_failure_is_told(format_, diffs) -> None:
 
 
 def test_a_report_is_of_one_kind(digits, diffs, tmp_path) -> None:
-    with pytest.raises(TargetError, match="not of several"):
+    with pytest.raises(TargetError, match="of one family alone"):
         report.save([digits, diffs.widened()], tmp_path / "both.json")
     assert not any(tmp_path.iterdir())
 

@@ -61,4 +61,5 @@ KINDS: dict[str, Kind] = {kind.code: kind for kind in _ALL}
 
 def finding(code: str, path: str, message: str, **figures: str) -> Finding:
     """A finding of a documented kind."""
+    # The figures are the finding's own fields, of several types.
     return Finding(code, path, one_line(message, 1000), KINDS[code].incomplete, **figures)  # type: ignore[arg-type]

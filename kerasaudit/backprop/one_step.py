@@ -189,7 +189,7 @@ def _undecayed(inner: Any) -> frozenset[str]:
     return frozenset(
         v.path
         for v in _variables(inner)
-        if inner._var_key(v) in keys or (pattern is not None and pattern.search(name(v)))  # noqa: SLF001
+        if inner._var_key(v) in keys or (pattern is not None and pattern.search(name(v)))  # noqa: SLF001 - as Keras decides it
     )
 
 

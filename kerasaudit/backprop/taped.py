@@ -88,7 +88,7 @@ def draws_at_random(
 ) -> bool:
     """Whether a pass in training has another loss with other random numbers."""
     layers = model._flatten_layers()  # noqa: SLF001 - Keras gives it no public name
-    generators = [one for layer in layers for one in layer._seed_generators]  # noqa: SLF001
+    generators = [one for layer in layers for one in layer._seed_generators]  # noqa: SLF001 - nor to these
     with untouched(model):
         for generator in generators:
             generator.state.assign(generator.state + 1)

@@ -69,7 +69,7 @@ class Observation:
     knowing of how it was observed, in a line each.
 
     `stored`: it is a file that holds it, and no model in memory. `hazards` are the findings that a
-    file itself gives rise to, `problems` what could not be read of it.
+    file itself gives rise to.
     """
 
     name: str
@@ -87,4 +87,3 @@ class Observation:
     notes: tuple[str, ...] = ()
     stored: bool = False
     hazards: tuple[Finding, ...] = ()
-    problems: tuple[str, ...] = ()

@@ -53,7 +53,6 @@ def observe_contents(contents: Contents, against: Observation | None = None) -> 
         stored=True,
         versions=_versions(contents),
         state=None if held is None else held.state(),
-        problems=contents.problems,
     )
     if against is None:
         return observation

@@ -31,7 +31,7 @@ from kerasaudit.observation.stored import observe_contents
 from kerasaudit.observation.tree import HasRule
 from kerasaudit.zoo import Builder, Claim, Example
 
-__all__ = ["Subject", "observe_file", "resolve", "resolve_builder"]
+__all__ = ["Subject", "observe_file", "one_subject", "resolve", "resolve_builder"]
 
 # What a folder is searched for. Any file that is named itself is read, whatever its name.
 _MODEL_FILES = ("*.keras", "*.h5", "*.hdf5", "*.weights.npz", "*.json")
@@ -92,6 +92,21 @@ def resolve(target: object, arguments: Mapping[str, Any] | None = None) -> Itera
         )
 
 
+def one_subject(target: object, arguments: Mapping[str, Any] | None = None) -> Subject:
+    """The one model that a target names.
+
+    Raises:
+        TargetError: it names none, or several.
+    """
+    subjects = list(resolve(target, arguments))
+    if len(subjects) != 1:
+        raise TargetError(
+            f"{target}: expected the name of one model, received {len(subjects)}; "
+            "kerasaudit.audit_all takes several"
+        )
+    return subjects[0]
+
+
 def resolve_builder(
     target: object, arguments: Mapping[str, Any] | None = None
 ) -> tuple[Subject, Callable[[], Any]]:
@@ -100,16 +115,14 @@ def resolve_builder(
     Raises:
         TargetError: the target names none, several, or one that holds no weights.
     """
-    subjects = list(resolve(target, arguments))
-    if len(subjects) != 1:
-        raise TargetError(f"{target}: expected the name of one model, received {len(subjects)}")
-    build = subjects[0].build
+    subject = one_subject(target, arguments)
+    build = subject.build
     if build is None:
         raise TargetError(
-            f"{target}: expected a builder (file.py::builder, zoo:NAME), received a config, which "
-            "holds no weights"
+            f"{target}: expected a builder (file.py::builder, zoo:NAME), received a config or a "
+            "file, which is not built"
         )
-    return subjects[0], build
+    return subject, build
 
 
 def _observe_config(config: Mapping[str, Any]) -> Observation:

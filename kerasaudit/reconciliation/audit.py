@@ -14,14 +14,14 @@ from kerasaudit.derivation.traced import complete, derive_traced, has_rule
 from kerasaudit.errors import ConfigError, KerasAuditError, NothingFoundError, TargetError, one_line
 from kerasaudit.finding import Finding
 from kerasaudit.observation.observed import Observation
-from kerasaudit.observation.target import Subject, observe_file, resolve
+from kerasaudit.observation.target import Subject, observe_file, one_subject, resolve
 from kerasaudit.reconciliation.claims import judge
 from kerasaudit.reconciliation.reconcile import reconcile
 from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.version import __version__
 from kerasaudit.zoo import Claim, checked_claims, checked_exemptions
 
-__all__ = ["Audited", "attempt", "audit", "audit_all", "audit_subject", "examine", "one_subject"]
+__all__ = ["Audited", "attempt", "audit", "audit_all", "audit_subject", "examine"]
 
 _Made = TypeVar("_Made")
 
@@ -77,21 +77,6 @@ def audit(
         subject = replace(subject, claims=checked_claims(claims))
     subject = replace(subject, exempt={**subject.exempt, **checked_exemptions(exempt)})
     return audit_subject(subject, input_shape, against=_architecture(against), limits=limits)
-
-
-def one_subject(target: object, arguments: Mapping[str, Any] | None = None) -> Subject:
-    """The one model that a target names.
-
-    Raises:
-        TargetError: it names none, or several.
-    """
-    subjects = list(resolve(target, arguments))
-    if len(subjects) != 1:
-        raise TargetError(
-            f"{target}: expected the name of one model, received {len(subjects)}; "
-            "kerasaudit.audit_all takes several"
-        )
-    return subjects[0]
 
 
 def _architecture(target: object) -> Subject | None:

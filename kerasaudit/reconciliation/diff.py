@@ -13,8 +13,9 @@ from typing import Any
 from kerasaudit.config import DEFAULT_LIMITS, Limits
 from kerasaudit.derivation.architecture import Architecture, Source
 from kerasaudit.derivation.layer import LayerConfig
+from kerasaudit.observation.target import one_subject
 from kerasaudit.reconciliation.alignment import Entry, align
-from kerasaudit.reconciliation.audit import Audited, attempt, examine, one_subject
+from kerasaudit.reconciliation.audit import Audited, attempt, examine
 from kerasaudit.reconciliation.changes import (
     ComparedLayer,
     added,

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from kerasaudit.gradients.run import Run, open_run
     from kerasaudit.gradients.tape import RecordingTape
     from kerasaudit.reconciliation.audit import audit, audit_all
+    from kerasaudit.reconciliation.budget import Budget
     from kerasaudit.reconciliation.diff import diff
     from kerasaudit.reconciliation.differences import Diff
     from kerasaudit.reconciliation.result import Audit, Failure
@@ -54,6 +55,7 @@ __all__ = [
     "Axis",
     "BackendMissingError",
     "Backprop",
+    "Budget",
     "Claim",
     "ConfigError",
     "Derivation",
@@ -119,6 +121,7 @@ _HOMES = {
     "kerasaudit.gradients.run": ("Run", "open_run"),
     "kerasaudit.gradients.tape": ("RecordingTape",),
     "kerasaudit.reconciliation.audit": ("audit", "audit_all"),
+    "kerasaudit.reconciliation.budget": ("Budget",),
     "kerasaudit.reconciliation.diff": ("diff",),
     "kerasaudit.reconciliation.differences": ("Diff",),
     "kerasaudit.reconciliation.result": ("Audit", "Failure"),

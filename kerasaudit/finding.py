@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Finding", "Kind"]
+from kerasaudit.location import Location
+
+__all__ = ["ERROR", "SEVERITIES", "WARNING", "Finding", "Kind"]
+
+# An error keeps an audit from being clean, a warning is shown and does not.
+ERROR, WARNING = "error", "warning"
+SEVERITIES = (ERROR, WARNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +23,8 @@ class Finding:
 
     `code` is stable (`kerasaudit explain KA101`); `incomplete` says that something could not be
     audited, rather than that it was audited and is wrong. Figures are `None` where there are none.
+    `severity` is "error", or "warning" where whoever audits says that it is no more. `location` is
+    where in a source file it stands, if it stands in one.
     """
 
     code: str
@@ -29,6 +37,8 @@ class Finding:
     observed: str | None = None
     difference: int | None = None
     cause: str | None = None
+    severity: str = ERROR
+    location: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)

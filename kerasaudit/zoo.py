@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from kerasaudit.backend import importing
 from kerasaudit.errors import ConfigError, TargetError
+from kerasaudit.location import Location, of_caller, of_function
 
 __all__ = [
     "Builder",
@@ -72,6 +73,7 @@ class Claim:
     quantity: str
     errata: Mapping[str, str]
     source: str | None
+    location: Location | None = field(compare=False, repr=False)
 
     def __init__(
         self,
@@ -93,6 +95,7 @@ class Claim:
             )
         put(self, "errata", {str(step): str(right) for step, right in (errata or {}).items()})
         put(self, "source", source)
+        put(self, "location", of_caller())
         if not steps:
             raise ConfigError(f"claim on {subject!r}: expected a working or a figure, got none")
         if quantity not in QUANTITIES:
@@ -136,6 +139,11 @@ class Builder:
     exempt: Mapping[str, str] = field(default_factory=dict)
     input_shape: Any = None
     example: Example | None = None
+
+    @property
+    def location(self) -> Location | None:
+        """Where the function stands."""
+        return of_function(self.function)
 
     @property
     def summary(self) -> str:

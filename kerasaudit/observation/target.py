@@ -20,6 +20,7 @@ from kerasaudit import zoo
 from kerasaudit.backend import importing
 from kerasaudit.config import DEFAULT_LIMITS, Limits
 from kerasaudit.errors import KerasAuditError, NothingFoundError, TargetError
+from kerasaudit.location import Location
 from kerasaudit.observation import archive, live
 from kerasaudit.observation.config_json import looks_like_config
 from kerasaudit.observation.contents import Contents
@@ -58,6 +59,7 @@ class Subject:
     exempt: Mapping[str, str] = field(default_factory=dict)
     input_shape: Any = None
     example: Example | None = None
+    location: Location | None = None
 
 
 def resolve(target: object, arguments: Mapping[str, Any] | None = None) -> Iterator[Subject]:
@@ -153,6 +155,7 @@ def _from_builder(entry: Builder, target: str, arguments: Mapping[str, Any]) -> 
         exempt=entry.exempt,
         input_shape=entry.input_shape,
         example=entry.example,
+        location=entry.location,
     )
 
 
@@ -312,6 +315,7 @@ def _stored(target: str, file_name: str, read: Callable[[Limits], Contents]) -> 
         name=file_name.removesuffix(suffix).removesuffix(".weights"),
         observe=lambda *_: observe_file(read(DEFAULT_LIMITS)),
         read=read,
+        location=Location(target),
     )
 
 

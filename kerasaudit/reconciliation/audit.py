@@ -12,18 +12,21 @@ from kerasaudit.derivation.architecture import Architecture, derive_architecture
 from kerasaudit.derivation.rule import classes_with_user_rules
 from kerasaudit.derivation.traced import complete, derive_traced, has_rule
 from kerasaudit.errors import ConfigError, KerasAuditError, NothingFoundError, TargetError, one_line
-from kerasaudit.finding import Finding
+from kerasaudit.finding import ERROR, Finding
 from kerasaudit.observation.observed import Observation
 from kerasaudit.observation.target import Subject, observe_file, one_subject, resolve
+from kerasaudit.reconciliation.budget import Budget, judge_budgets
 from kerasaudit.reconciliation.claims import judge
+from kerasaudit.reconciliation.policy import Policy, policy
 from kerasaudit.reconciliation.reconcile import reconcile
 from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.version import __version__
-from kerasaudit.zoo import Claim, checked_claims, checked_exemptions
+from kerasaudit.zoo import Claim, checked_claims
 
 __all__ = ["Audited", "attempt", "audit", "audit_all", "audit_subject", "examine"]
 
 _Made = TypeVar("_Made")
+_NOTHING_ASKED = Policy()
 
 
 class Audited(NamedTuple):
@@ -40,6 +43,8 @@ def audit(
     arguments: Mapping[str, Any] | None = None,
     claims: Iterable[Claim] | None = None,
     exempt: Mapping[str, str] | None = None,
+    budgets: Iterable[Budget] | None = None,
+    severity: Mapping[str, str] | None = None,
     against: object = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Audit:
@@ -55,6 +60,8 @@ def audit(
         arguments: keyword arguments for a builder.
         claims: documented figures to judge, instead of the builder's own.
         exempt: layers that are waived, `{path or pattern: reason}`, besides the builder's own.
+        budgets: the most that the model or its layers may take.
+        severity: "warning" for codes of findings that shall not count against the model.
         against: another target, of whose architecture a file is asked to hold the weights.
         limits: how much of a file is read before it is refused.
 
@@ -62,7 +69,8 @@ def audit(
         TargetError: the target cannot be found, built or read, or names several models;
             `MalformedError` for a file that is not what it claims, `LimitError` for one that asks
             for more than the limits.
-        ConfigError: the config is malformed, or `input_shape` does not fit the model.
+        ConfigError: the config is malformed, or `input_shape` does not fit the model; or a claim,
+            exemption, budget or severity is none.
 
     >>> config = {"class_name": "Sequential", "config": {"name": "net", "layers": [
     ...     {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 28, 28, 1]}},
@@ -75,8 +83,9 @@ def audit(
     subject = one_subject(target, arguments)
     if claims is not None:
         subject = replace(subject, claims=checked_claims(claims))
-    subject = replace(subject, exempt={**subject.exempt, **checked_exemptions(exempt)})
-    return audit_subject(subject, input_shape, against=_architecture(against), limits=limits)
+    terms = policy(budgets, exempt, severity)
+    other = _architecture(against)
+    return audit_subject(subject, input_shape, against=other, limits=limits, terms=terms)
 
 
 def _architecture(target: object) -> Subject | None:
@@ -89,6 +98,9 @@ def audit_all(
     *,
     arguments: Mapping[str, Any] | None = None,
     exempt: Mapping[str, str] | None = None,
+    budgets: Iterable[Budget] | None = None,
+    severity: Mapping[str, str] | None = None,
+    policy_of: Callable[[str], Policy] = lambda _: Policy(),
     against: object = None,
     limits: Limits = DEFAULT_LIMITS,
     started: Callable[[str, int, int], object] = lambda *_: None,
@@ -96,19 +108,29 @@ def audit_all(
     """Audit every model that the targets name, one after the other, in order.
 
     A target or model that cannot be audited becomes a `Failure` with the reason, and the others
-    are audited all the same. `started` is called before each audit with the model's name, how many
-    are done, and how many there are.
+    are audited all the same. `policy_of` gives what is asked of the model with a target's name;
+    what is given beside it is asked of every model, and goes before. `started` is called before
+    each audit with the model's name, how many are done, and how many there are.
     """
     architecture = _architecture(against)
+    asked = policy(budgets, exempt, severity)
     entries = [entry for target in targets for entry in _entries(target, arguments)]
     for done, entry in enumerate(entries):
         if isinstance(entry, Failure):
             yield entry
             continue
         started(entry.name, done, len(entries))
-        subject = replace(entry, exempt={**entry.exempt, **checked_exemptions(exempt)})
-        work = partial(audit_subject, subject, input_shape, against=architecture, limits=limits)
-        yield attempt(subject.target, work)
+        yield attempt(
+            entry.target,
+            partial(
+                audit_subject,
+                entry,
+                input_shape,
+                against=architecture,
+                limits=limits,
+                terms=policy_of(entry.target).and_then(asked),
+            ),
+        )
 
 
 def _entries(target: object, arguments: Mapping[str, Any] | None) -> Iterator[Subject | Failure]:
@@ -131,7 +153,7 @@ def attempt(target: str, work: Callable[[], _Made]) -> _Made | Failure:
 
 
 def _failure(target: str, error: KerasAuditError) -> Failure:
-    return Failure(target, str(error), isinstance(error, NothingFoundError), error)
+    return Failure(target, str(error), isinstance(error, NothingFoundError), error=error)
 
 
 def audit_subject(
@@ -140,9 +162,10 @@ def audit_subject(
     *,
     against: Subject | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    terms: Policy = _NOTHING_ASKED,
 ) -> Audit:
     """Observe one resolved model, derive its config, reconcile the two and judge its claims."""
-    return examine(subject, input_shape, against=against, limits=limits).audit
+    return examine(subject, input_shape, against=against, limits=limits, terms=terms).audit
 
 
 def examine(
@@ -151,6 +174,7 @@ def examine(
     *,
     against: Subject | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    terms: Policy = _NOTHING_ASKED,
 ) -> Audited:
     """The audit of one resolved model, with the architecture that it is of."""
     given = input_shape if input_shape is not None else subject.input_shape
@@ -165,11 +189,12 @@ def examine(
         # A file whose graph cannot be read still holds weights, and hazards all the more.
         observation = replace(observation, config_error=str(error))
         architecture = None
-    result = reconcile(observation, architecture, subject.exempt)
+    result = reconcile(observation, architecture, {**subject.exempt, **terms.exempt})
     assert result.totals is not None
     output_shapes = architecture.output_shapes if architecture else ()
     claims, more = judge(subject.claims, result.rows, result.totals, output_shapes, subject.source)
-    findings = (*result.findings, *more)
+    budgets, broken = judge_budgets(terms.budgets, result.rows, result.totals)
+    findings = terms.graded((*result.findings, *more, *broken))
     audit = Audit(
         target=subject.target,
         name=subject.name,
@@ -186,6 +211,8 @@ def examine(
         summary=subject.summary,
         versions={**observation.versions, "kerasaudit": __version__},
         notes=observation.notes,
+        budgets=tuple(budgets),
+        location=subject.location,
     )
     return Audited(audit, architecture)
 
@@ -215,6 +242,7 @@ def _derive(observation: Observation, given: object) -> Architecture | None:
 
 
 def _status(findings: tuple[Finding, ...]) -> str:
-    if any(finding.incomplete for finding in findings):
+    failing = [finding for finding in findings if finding.severity == ERROR]
+    if any(finding.incomplete for finding in failing):
         return "incomplete"
-    return "findings" if findings else "ok"
+    return "findings" if failing else "ok"

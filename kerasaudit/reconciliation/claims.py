@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kerasaudit.derivation.shape import Shape, is_shape
@@ -84,8 +84,9 @@ def _judge(
         steps=steps,
         message=message,
         source=source,
+        location=claim.location,
     )
-    return row, findings
+    return row, [replace(found, location=claim.location) for found in findings]
 
 
 # -- steps ------------------------------------------------------------------------------------

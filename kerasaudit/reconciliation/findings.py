@@ -265,6 +265,39 @@ _ALL = (
         "Write the step in numbers.",
         incomplete=True,
     ),
+    Kind(
+        "KA501",
+        "a model is over its budget",
+        "A total of the model is larger than the most that was set for it.",
+        "Size creeps: each change adds a little, and nobody decides on the sum.",
+        "budget of 5,000,000 parameters (--max-params): the model has 5,300,106, 300,106 over it.",
+        "Make the model smaller, or raise the budget where it is set, in a change that says why.",
+    ),
+    Kind(
+        "KA502",
+        "a layer is over its budget",
+        "A figure of one layer is larger than the most that was set for it.",
+        "Most of a model's size is often in one layer, whose size is easily overlooked.",
+        "budget of 10,000 parameters (--max-params): layer 'dense' has 16,010, 6,010 over it.",
+        "Make the layer smaller, or raise the budget where it is set, in a change that says why.",
+    ),
+    Kind(
+        "KA503",
+        "a budget is on something unknown",
+        "The figure that the budget is for is not known, so that it cannot be held against it.",
+        "A budget that is not checked is not kept.",
+        "budget of 1,000,000,000 MACs: how many MACs the model has is not known.",
+        "Give input_shape, or mend what keeps the figure from being derived (the other findings).",
+        incomplete=True,
+    ),
+    Kind(
+        "KA504",
+        "a budget is for a layer that is not there",
+        "No layer has the path, or fits the pattern, that the budget is for.",
+        "A budget for what was renamed or removed holds nothing any more.",
+        "budget of 10,000 parameters is for 'head': no layer has that path.",
+        "Correct the path, or remove the budget.",
+    ),
 )
 
 KINDS: dict[str, Kind] = {kind.code: kind for kind in _ALL}

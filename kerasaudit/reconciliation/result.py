@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from kerasaudit.derivation.shape import Shape
 from kerasaudit.errors import AuditError
-from kerasaudit.finding import Finding
+from kerasaudit.finding import ERROR, Finding
+from kerasaudit.location import Location
 
 if TYPE_CHECKING:
     import pandas
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Audit",
     "AxisRow",
+    "BudgetRow",
     "CallRow",
     "ClaimRow",
     "Failure",
@@ -158,6 +160,23 @@ class ClaimRow:
     steps: tuple[StepRow, ...]
     message: str
     source: str | None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRow:
+    """A budget held against what a layer or the model takes: "ok", "over" or "unknown".
+
+    `subject` is the path of a layer, or "total"; `actual` is `None` where the figure is not known,
+    which is no pass. `source` is where the budget is set.
+    """
+
+    subject: str
+    quantity: str
+    limit: int
+    actual: int | None
+    status: str
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +236,8 @@ class Audit:
     """What was derived, observed and claimed of one model, and where they part.
 
     `status`: "ok", "findings" (something is wrong) or "incomplete" (something could not be
-    audited, which outranks findings). `notes` say what is worth knowing and nothing wrong.
+    audited, which outranks findings); findings that are warnings do not count. `notes` say what is
+    worth knowing and nothing wrong. `location` is where the builder stands, or the file.
     """
 
     target: str
@@ -235,6 +255,8 @@ class Audit:
     summary: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    budgets: tuple[BudgetRow, ...] = ()
+    location: Location | None = None
 
     @property
     def ok(self) -> bool:
@@ -250,15 +272,16 @@ class Audit:
         """Raise `AuditError`, a line for each finding with its working, unless `ok`."""
         if self.ok:
             return
-        lines = [f"{self.name}: {self.status}, {len(self.findings)} finding(s)"]
-        for finding in self.findings:
+        failing = [finding for finding in self.findings if finding.severity == ERROR]
+        lines = [f"{self.name}: {self.status}, {len(failing)} finding(s)"]
+        for finding in failing:
             working = f" [{finding.formula} = {finding.working}]" if finding.working else ""
             cause = f" ({finding.cause})" if finding.cause else ""
             lines.append(f"  {finding.code} {finding.message}{working}{cause}")
         raise AuditError(lines)
 
     def to_frame(self, table: str = "layers") -> pandas.DataFrame:
-        """One of the tables "layers", "weights", "calls", "claims", "findings" as a DataFrame."""
+        """One of the tables "layers", "weights", "calls", "claims", "budgets", "findings"."""
         frame: pandas.DataFrame = importlib.import_module(f"{_REPORTS}.frame").to_frame(self, table)
         return frame
 
@@ -279,10 +302,13 @@ class Audit:
 class Failure:
     """A target that could not be audited at all, with the one line that says why.
 
-    `nothing`: the target was found, but there is no model in it.
+    `nothing`: the target was found, but there is no model in it. `code`: it is a finding of that
+    kind, about what no audit is of (a lock whose model is gone).
     """
 
     target: str
     message: str
     nothing: bool = False
+    code: str | None = None
+    location: Location | None = None
     error: BaseException | None = field(default=None, compare=False, repr=False)

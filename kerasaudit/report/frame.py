@@ -94,6 +94,14 @@ TABLES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "message": ("string", "the verdict in words"),
         "source": ("string", "where the figure stands"),
     },
+    "budgets": {
+        "subject": ("string", 'path of the layer, or "total"'),
+        "quantity": ("string", "what is limited: params, macs, bytes, …"),
+        "limit": ("Int64", "the most that it may be"),
+        "actual": ("Int64", "what it is"),
+        "status": ("string", "ok, over or unknown"),
+        "source": ("string", "where the budget is set"),
+    },
     "findings": {
         "code": ("string", "stable code: kerasaudit explain KA101"),
         "path": ("string", 'path of the layer, or "total"'),
@@ -105,6 +113,7 @@ TABLES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "observed": ("string", "what is there"),
         "difference": ("Int64", "observed minus expected"),
         "cause": ("string", "the likely cause, where it can be told"),
+        "severity": ("string", "error, or warning: shown and not counted against the model"),
     },
 }
 
@@ -114,7 +123,8 @@ def to_frame(audit: Audit, table: str = "layers") -> pandas.DataFrame:
 
     Args:
         audit: the result.
-        table: "layers", "weights", "calls", "claims" or "findings"; `TABLES` documents columns.
+        table: "layers", "weights", "calls", "claims", "budgets" or "findings"; `TABLES` documents
+            their columns.
 
     Raises:
         ConfigError: there is no such table.

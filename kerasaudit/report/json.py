@@ -62,7 +62,9 @@ def dumps(document: Any) -> str:
 def plain(value: Any) -> Any:
     """The value as JSON has it: results as objects with their fields, tuples as arrays."""
     if is_dataclass(value) and not isinstance(value, type):
-        row = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        # Where something stands is for annotations: a line moves without a figure changing.
+        names = [field.name for field in fields(value) if field.name != "location"]
+        row = {name: plain(getattr(value, name)) for name in names}
         if "weights" in row:  # last, so that a layer's own figures stand together
             row["weights"] = [_without_layer(weight) for weight in row.pop("weights")]
         return row

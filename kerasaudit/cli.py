@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,11 +17,15 @@ from kerasaudit.errors import KerasAuditError, TargetError, one_line
 from kerasaudit.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kerasaudit.config import Limits
     from kerasaudit.gradients.run import Run
     from kerasaudit.gradients.summary import RunSummary
+    from kerasaudit.reconciliation.budget import Budget
     from kerasaudit.reconciliation.differences import Diff
     from kerasaudit.reconciliation.result import Audit, Failure
+    from kerasaudit.settings import Settings
 
 __all__ = ["main"]
 
@@ -58,10 +62,36 @@ _limit_option = click.option(
     "--limit",
     "limits",
     multiple=True,
+    envvar="KERASAUDIT_LIMIT",
     metavar="NAME=N",
     help="Read less or more of a file than by default (config_bytes, seconds, …). Repeatable.",
 )
+_config_option = click.option(
+    "--config",
+    metavar="FILE",
+    envvar="KERASAUDIT_CONFIG",
+    help="The settings: a pyproject.toml or kerasaudit.toml. [default: the nearest one here or "
+    "above]",
+)
 _debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+
+
+_BUDGETS = ("params", "macs", "bytes", "activation_bytes", "peak_activation_bytes")
+
+
+def _budget_options(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for the most that a model, or a layer of it, may take of each quantity."""
+    for quantity in reversed(_BUDGETS):
+        example = "20MiB" if quantity.endswith("bytes") else "5M"
+        option = click.option(
+            f"--max-{quantity.replace('_', '-')}",
+            multiple=True,
+            metavar="[LAYER=]N",
+            envvar=f"KERASAUDIT_MAX_{quantity.upper()}",
+            help=f"Fail above this many ({example}); LAYER: a path or pattern. Repeatable.",
+        )
+        command = option(command)
+    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,7 +101,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
+@click.argument("targets", nargs=-1, metavar="[TARGET…]")
 @_format_option
 @_save_option
 @_kwargs_option
@@ -82,6 +112,15 @@ def command() -> None:
     multiple=True,
     metavar="LAYER=REASON",
     help="Waive a layer (a path or a pattern), with the reason. Repeatable.",
+)
+@_budget_options
+@click.option(
+    "--severity",
+    "severities",
+    multiple=True,
+    envvar="KERASAUDIT_SEVERITY",
+    metavar="CODE=GRADE",
+    help="Show findings of that code and do not fail for them (KA112=warning). Repeatable.",
 )
 @click.option(
     "--against",
@@ -94,6 +133,7 @@ def command() -> None:
     default=None,
     help="Print every layer's working, or only a line for each model. [default: by their number]",
 )
+@_config_option
 @_debug_option
 def audit(
     targets: tuple[str, ...],
@@ -102,10 +142,13 @@ def audit(
     arguments: str | None,
     input_shape: str | None,
     exemptions: tuple[str, ...],
+    severities: tuple[str, ...],
     against: str | None,
     limits: tuple[str, ...],
     layers: bool | None,
+    config: str | None,
     debug: bool,
+    **most: tuple[str, ...],
 ) -> None:
     r"""Derive every count of the models that TARGET names, and reconcile it with what is there.
 
@@ -122,6 +165,7 @@ def audit(
                                 are fetched; pip install "kerasaudit[remote]"
       a glob                    'runs/*.keras'
       zoo:  zoo:lenet5          the bundled documented models
+    Without a TARGET those in the settings are audited (targets in [tool.kerasaudit]).
     """
     with _OneLineErrors(debug):
         from kerasaudit import report
@@ -129,17 +173,22 @@ def audit(
 
         for path in paths:
             report.check(path)  # before the work, not after it
+        settings = _settings(config)
         with _Progress() as progress:
             outcomes = audit_all(
-                targets,
+                targets or _own_targets(settings),
                 _parse_shape(input_shape),
                 arguments=_parse_arguments(arguments),
                 exempt=dict(map(_parse_exemption, exemptions)),
+                budgets=_parse_budgets(most),
+                severity=dict(map(_parse_severity, severities)),
+                policy_of=settings.policy_of,
                 against=against,
-                limits=_parse_limits(limits),
+                limits=_parse_limits(limits, settings),
                 started=progress.started,
             )
             results = list(outcomes)
+        results += settings.left_over(results, whole=not targets)
         for path in paths:
             report.save(results, path)
         _print(results, format_, layers)
@@ -203,6 +252,7 @@ def gradients(
 @_kwargs_option
 @_input_shape_option
 @_limit_option
+@_config_option
 @_debug_option
 def diff(
     old: str,
@@ -212,6 +262,7 @@ def diff(
     arguments: str | None,
     input_shape: str | None,
     limits: tuple[str, ...],
+    config: str | None,
     debug: bool,
 ) -> None:
     r"""Compare two models: layers, config values, weights, connections, and every tally.
@@ -234,7 +285,7 @@ def diff(
             new,
             _parse_shape(input_shape),
             arguments=_parse_arguments(arguments),
-            limits=_parse_limits(limits),
+            limits=_parse_limits(limits, _settings(config)),
         )
         for path in paths:
             report.save(results, path, Diff)
@@ -477,6 +528,8 @@ def _report_failures(results: Sequence[Audit | Diff | Failure], debug: bool) -> 
     import traceback
 
     for failure in _failures(results):
+        if failure.code is not None:
+            continue  # a finding, which the report shows
         _say(f"error: {failure.message}")
         if debug and failure.error is not None:
             traceback.print_exception(failure.error)
@@ -491,13 +544,13 @@ def _failures(results: Sequence[Audit | Diff | Failure]) -> list[Failure]:
 def _exit_code(results: list[Audit | Failure]) -> int:
     from kerasaudit.reconciliation.result import Failure
 
-    failures = _failures(results)
-    if len(failures) == len(results):
+    failures = [failure for failure in _failures(results) if failure.code is None]
+    if failures and len(failures) == len(results):
         return NOTHING if all(failure.nothing for failure in failures) else INCOMPLETE
     statuses = {result.status for result in results if not isinstance(result, Failure)}
     if failures or "incomplete" in statuses:
         return INCOMPLETE
-    return FINDINGS if "findings" in statuses else CLEAN
+    return FINDINGS if "findings" in statuses or _failures(results) else CLEAN
 
 
 def _diff_exit_code(results: Sequence[Diff | Failure]) -> int:
@@ -547,12 +600,49 @@ def _parse_shape(text: str | None) -> Any:
     return tuple(extents)
 
 
-def _parse_limits(texts: tuple[str, ...]) -> Limits:
-    """Limits as NAME=NUMBER, the others as they are by default."""
+def _parse_limits(texts: tuple[str, ...], settings: Settings) -> Limits:
+    """Limits as NAME=NUMBER, the others as they are in the settings."""
     from kerasaudit.config import checked_limits
 
     pairs = [text.partition("=") for text in texts]
-    return checked_limits({name.strip(): number.strip() for name, _, number in pairs})
+    given = {name.strip(): number.strip() for name, _, number in pairs}
+    return checked_limits(given, settings.limits)
+
+
+def _parse_budgets(most: Mapping[str, tuple[str, ...]]) -> list[Budget]:
+    """Budgets as N of the model, or LAYER=N, by the names of their options."""
+    from kerasaudit.reconciliation.budget import Budget
+
+    found = []
+    for name, texts in most.items():
+        option = f"--{name.replace('_', '-')}"
+        for text in texts:
+            layer, separator, limit = text.rpartition("=")
+            if separator and not layer.strip():
+                raise TargetError(f"{option}: expected LAYER=N or N, received {text!r}")
+            where = layer.strip() if separator else None
+            found.append(Budget(name.removeprefix("max_"), limit.strip(), where, option))
+    return found
+
+
+def _parse_severity(text: str) -> tuple[str, str]:
+    code, _, grade = text.partition("=")
+    return code.strip().upper(), grade.strip()
+
+
+def _settings(config: str | None) -> Settings:
+    """The settings in the file that was named, or in the nearest one."""
+    from kerasaudit.settings import find_settings, read_settings
+
+    return find_settings() if config is None else read_settings(config)
+
+
+def _own_targets(settings: Settings) -> tuple[str, ...]:
+    if not settings.targets:
+        raise TargetError(
+            "expected a TARGET, or targets in [tool.kerasaudit] of pyproject.toml; received none"
+        )
+    return settings.targets
 
 
 def _parse_json(option: str, text: str, expected: str) -> Any:

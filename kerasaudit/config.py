@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from kerasaudit.errors import TargetError
 
@@ -44,8 +44,8 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-def checked_limits(given: Mapping[str, object]) -> Limits:
-    """The default limits with some of them changed, each a positive number.
+def checked_limits(given: Mapping[str, object], otherwise: Limits = DEFAULT_LIMITS) -> Limits:
+    """The limits with some of them changed, each a positive number.
 
     Raises:
         TargetError: there is no such limit, or it is no such number.
@@ -64,4 +64,4 @@ def checked_limits(given: Mapping[str, object]) -> Limits:
             values[name] = 0
         if not 0 < values[name] < 2**63:
             raise TargetError(f"limit {name}: expected a positive number, received {value!r}")
-    return Limits(**values)
+    return replace(otherwise, **values)

@@ -298,6 +298,16 @@ _ALL = (
         "budget of 10,000 parameters is for 'head': no layer has that path.",
         "Correct the path, or remove the budget.",
     ),
+    Kind(
+        "KA505",
+        "a setting applies to nothing",
+        "An exemption in the settings is needed by none of the models that it is for, or a pattern "
+        "of targets fits none that was audited.",
+        "A waiver that is no longer needed hides the next fault; a budget for nothing holds none.",
+        "pyproject.toml [exempt.\"models/*\"] 'scale': no layer that needs an exemption has that "
+        "path.",
+        "Remove it, or correct the pattern.",
+    ),
 )
 
 KINDS: dict[str, Kind] = {kind.code: kind for kind in _ALL}

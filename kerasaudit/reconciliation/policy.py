@@ -16,11 +16,16 @@ __all__ = ["Policy", "checked_severity", "policy"]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Budgets that are held, layers that are waived, and the severity of findings by code."""
+    """Budgets that are held, layers that are waived, and the severity of findings by code.
+
+    `shared` are those exemptions that are stated once for several models: one that a model does not
+    need is not its fault.
+    """
 
     budgets: tuple[Budget, ...] = ()
     exempt: Mapping[str, str] = field(default_factory=dict)
     severity: Mapping[str, str] = field(default_factory=dict)
+    shared: frozenset[str] = frozenset()
 
     def and_then(self, other: Policy) -> Policy:
         """Both, the other one being the last word.
@@ -33,13 +38,15 @@ class Policy:
             (*kept, *other.budgets),
             {**self.exempt, **other.exempt},
             {**self.severity, **other.severity},
+            (self.shared - other.exempt.keys()) | other.shared,
         )
 
     def graded(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
-        """The findings, each with its severity."""
+        """The findings, each with its severity, without what is no fault of the model."""
         return tuple(
             replace(one, severity=self.severity[one.code]) if one.code in self.severity else one
             for one in findings
+            if one.code != "KA115" or one.path not in self.shared
         )
 
 

@@ -1,8 +1,9 @@
 """JSON: the whole result, for programs.
 
-`{"schema_version": 1, "audits": [...], "errors": [{"target", "message"}]}`. An audit holds every
-field of the result under its own name; what is not known is null, never 0. The text is strict JSON
-and always the same for the same result: one line for each layer, weight, call, claim and finding.
+`{"schema_version": 1, "audits": [...], "errors": [{"target", "code", "message"}]}`. An audit holds
+every field of the result under its own name, but where in a source file something stands; what is
+not known is null, never 0. The text is strict JSON and always the same for the same result: one
+line for each layer, weight, call, claim and finding.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ def render(results: Sequence[Audit | Failure]) -> str:
      "errors": [
       {
        "target": "missing.py",
+       "code": null,
        "message": "no such file"
       }
      ]
@@ -49,7 +51,10 @@ def render(results: Sequence[Audit | Failure]) -> str:
     document = {
         "schema_version": SCHEMA_VERSION,
         "audits": [plain(audit) for audit in audits],
-        "errors": [{"target": failure.target, "message": failure.message} for failure in failures],
+        "errors": [
+            {"target": failure.target, "code": failure.code, "message": failure.message}
+            for failure in failures
+        ],
     }
     return dumps(document)
 

@@ -81,6 +81,9 @@ def _print(
     elif audits:
         _print_summary(console, audits)
     for failure in failures:
+        if failure.code is not None:
+            console.print(marked("findings", f"{failure.code} {failure.message}"), soft_wrap=False)
+            continue
         message = failure.message if reasons else "not audited"
         told = message.startswith(failure.target)  # most messages begin with what they speak of
         line = message if told else f"{failure.target}: {message}"
@@ -101,7 +104,10 @@ def _tally(audits: Sequence[Audit], failures: Sequence[Failure]) -> str:
     ):
         number = sum(audit.status == status for audit in audits)
         parts += [f"{number} {words}"] if number else []
-    parts += [f"{len(failures)} could not be"] if failures else []
+    failed = sum(failure.code is None for failure in failures)
+    parts += [f"{failed} could not be"] if failed else []
+    beside = len(failures) - failed
+    parts += [f"{beside} finding{'s'[: beside > 1]} beside them"] if beside else []
     return ", ".join(parts)
 
 

@@ -23,6 +23,9 @@ __all__ = [
     "WeightChange",
 ]
 
+# What training keeps beside a model: its tallies, and the one that adds them to the model's own.
+_OF_TRAINING = frozenset({"metric_state", "optimizer_state", "summary_params"})
+
 # Reports render results; results know no report. This one name is how a result asks for them.
 _REPORTS = "kerasaudit.report"
 
@@ -86,6 +89,11 @@ class TallyChange:
     def changed(self) -> bool:
         """Whether both sides are known and differ: what is not known is no difference."""
         return bool(self.difference)
+
+    @property
+    def of_training(self) -> bool:
+        """Whether it tells what training keeps, and not what the model is."""
+        return self.name in _OF_TRAINING
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +160,10 @@ class Diff:
     """Where two models part. Layers in the order of the new one, what is gone at its old place.
 
     `status`: "equal", "different" or "incomplete" (one of them could not be audited in full, which
-    outranks the rest). `unchanged` counts the layers that are the same. `totals` are all tallies,
-    changed or not. `connections_known`: of both models it is known what feeds every layer, which a
-    subclassed one does not tell.
+    outranks the rest). A model is equal to the same one trained: what training keeps beside it (the
+    optimizer's variables, metrics) is among the totals and no difference. `unchanged` counts the
+    layers that are the same. `totals` are all tallies, changed or not. `connections_known`: of both
+    models it is known what feeds every layer, which a subclassed one does not tell.
     """
 
     old: Side
@@ -174,7 +183,7 @@ class Diff:
     @property
     def differs(self) -> bool:
         """Whether anything that is known on both sides differs."""
-        changed = any(tally.changed for tally in self.totals)
+        changed = any(tally.changed and not tally.of_training for tally in self.totals)
         return bool(self.layers or self.connections) or changed
 
     @property

@@ -232,6 +232,24 @@ def test_files_of_one_model_are_equal_and_of_another_are_not(tmp_path) -> None:
     assert total(diff, "stored")[2] == 5
 
 
+def test_a_model_is_equal_to_itself_trained(tmp_path) -> None:
+    import keras
+    import numpy as np
+
+    def net() -> Any:
+        return keras.Sequential([keras.Input((4,), name="x"), keras.layers.Dense(3, name="out")])
+
+    model = net()
+    model.compile("sgd", "mse")
+    model.optimizer.momentum = 0.9
+    model.fit(np.ones((2, 4)), np.ones((2, 3)), verbose=0)
+    model.save(tmp_path / "trained.keras")
+    diff = ka.diff(net, tmp_path / "trained.keras")
+    assert diff.status == "equal"
+    # A momentum for each of 4·3 + 3 weights; the step and the learning rate.
+    assert total(diff, "optimizer_state") == (0, 15 + 2, 17)
+
+
 def test_a_file_whose_weights_are_others_differs_from_the_one_that_it_should_be(tmp_path) -> None:
     import keras
 

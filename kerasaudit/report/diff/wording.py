@@ -109,7 +109,7 @@ def status_line(diff: Diff) -> str:
     if diff.connections:
         parts.append(f"{_several(len(diff.connections), 'connection')} changed")
     if not parts:
-        number = sum(one.changed for one in diff.totals)
+        number = sum(one.changed and not one.of_training for one in diff.totals)
         parts.append(f"{_several(number, 'tally')} changed" if number else "no difference")
     line = ", ".join(parts)
     return f"not audited in full; {line}" if diff.status == "incomplete" else line
@@ -128,7 +128,9 @@ def unchanged_line(diff: Diff) -> str:
     compared = f"{_several(diff.unchanged, 'layer')} compared: config, weights"
     if not diff.connections_known:
         return f"{compared} and all tallies are the same; what feeds each is not known"
-    return f"{compared}, connections and all tallies are the same"
+    trained = any(one.changed for one in diff.totals)
+    beside = "; what training keeps beside them is not" if trained else ""
+    return f"{compared}, connections and all tallies are the same{beside}"
 
 
 def side_line(side: Side) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerasaudit.backend import importing
+from kerasaudit.backprop.example import assign, batch_of
 from kerasaudit.backprop.explain import LIMIT, checked_index, loss_of
 from kerasaudit.backprop.lesson import Grid, Lesson, Values
 from kerasaudit.backprop.paths.chain import Chain, chain_of
@@ -16,9 +17,8 @@ from kerasaudit.backprop.paths.explaining import descents, explain_element
 from kerasaudit.backprop.paths.notation import INPUT, Name, weight_name
 from kerasaudit.backprop.paths.stage import Stage
 from kerasaudit.backprop.rule import Array
-from kerasaudit.errors import ConfigError, ShapeError, TargetError
+from kerasaudit.errors import ConfigError, TargetError
 from kerasaudit.gradients.training import read_data
-from kerasaudit.observation.live import held_layers
 from kerasaudit.observation.target import resolve_builder
 from kerasaudit.zoo import Example
 
@@ -63,7 +63,7 @@ def teach_target(
     keras.utils.set_random_seed(0 if seed is None else seed)
     model = build()
     if example is not None and seed is None:
-        _assign(model, example.weights)
+        assign(model, example.weights)
     x, y = _batch(target, data, example)
     if loss is None and not getattr(model, "compiled", False) and example is not None:
         loss = example.loss
@@ -97,25 +97,7 @@ def _batch(target: str, data: str | None, example: Example | None) -> tuple[Any,
         return read.x, read.y
     if example is None:
         raise TargetError(f"{target}: expected --data FILE.npz, as its builder states no example")
-    return np.asarray(example.x, dtype=float), np.asarray(example.y, dtype=float)
-
-
-def _assign(model: Any, values: Mapping[str, Any]) -> None:
-    held = {
-        f"{layer.path}/{name}": variable
-        for layer in held_layers(model)
-        for name, variable in layer.variables
-    }
-    for path, value in values.items():
-        if path not in held:
-            raise ConfigError(f"example: expected weights of {', '.join(held)}, received {path!r}")
-        array = np.asarray(value, dtype=float)
-        if array.shape != tuple(held[path].shape):
-            raise ShapeError(
-                f"example: expected {path} of shape {tuple(held[path].shape)}, "
-                f"received {array.shape}"
-            )
-        held[path].assign(array)
+    return batch_of(example)
 
 
 def teach(

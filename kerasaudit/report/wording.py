@@ -79,6 +79,9 @@ _QUANTITIES = {
     "trainable_params": "trainable parameters",
     "non_trainable_params": "non-trainable parameters",
     "macs": "MACs",
+    "update": "after one update",
+    "routing": "gradient by its window",
+    "net_input": "net input",
 }
 
 

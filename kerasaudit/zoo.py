@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -141,6 +142,9 @@ class Example:
         loss: the name of a loss.
         weights: values by the paths of weights ("conv2d/kernel"); those left out stay as built.
         learning_rate: the α of one step of gradient descent, for claims on an update.
+
+    Raises:
+        ConfigError: the learning rate is no positive number.
     """
 
     x: Any
@@ -148,6 +152,12 @@ class Example:
     loss: str
     weights: Mapping[str, Any] = field(default_factory=dict)
     learning_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        rate = self.learning_rate
+        number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
+        if rate is not None and not (number and 0 < rate < math.inf):
+            raise ConfigError(f"learning_rate: expected a positive number, received {rate!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ FORWARD = [
         quantity="net_input",
         source=f"{NOTES}: o = w1·p²_11 + w2·p²_12 + …; the bias is Keras's default",
     ),
-    Claim("dense[0]", "0.784621", quantity="output", source=f"{NOTES}: Dense(1, sigmoid)"),
+    Claim("dense[0]", "0.78462", quantity="output", source=f"{NOTES}: Dense(1, sigmoid)"),
 ]
 
 WINNER = f"{NOTES}: the gradient reaches only the input that won the maximum"
@@ -68,14 +68,14 @@ BACKWARD = [
     Claim("max_pooling2d_1[0,0,0]", "0, 0, 0, 1", quantity="routing", source=f"{WINNER}, y²_22"),
     Claim(
         "dense/kernel[0,0]",
-        "(−1 / 0.784621) · 0.784621 · (1 − 0.784621) · 1.412 = −0.30411515 = −0.3041",
+        "(−1 / 0.78462) · 0.78462 · (1 − 0.78462) · 1.412 = −0.3041166 = −0.3041",
         quantity="gradient",
         source=f"{NOTES}: ∂L/∂ŷ · ∂ŷ/∂o · ∂o/∂w1, where ∂o/∂w1 = p²_11",
     ),
     Claim(
         "conv2d_1/kernel[0,0,0,0]",
-        "(−1 / 0.784621) · 0.784621 · (1 − 0.784621) · [ 0.6 · 0.65 − 0.4 · 0.83 + 0.5 · 1.22 ]"
-        " = −0.14387317 = −0.1439",
+        "(−1 / 0.78462) · 0.78462 · (1 − 0.78462) · [ 0.6 · 0.65 − 0.4 · 0.83 + 0.5 · 1.22 ]"
+        " = −0.1438738 = −0.1439",
         quantity="gradient",
         source=f"{CHAIN_RULE}, of K²_11; w3 drops out, as under y²_31 K²_11 meets the padding",
     ),
@@ -86,8 +86,8 @@ BACKWARD = [
         "0.2 · 0.7 + 0.3 · 0.6 + 0.5 · 0.9 − 0.1 · 0.6 + 0.1 · 0.9 − 0.7 · 0.3 + 0.8 · 0.6 = 1.07",
         "0.6 · 0.6 + 0.5 · 0.6 − 0.1 · 0.9 + 0.8 · 0.4 = 0.89",
         "−0.4 · 0.9 + 0.2 · 0.3 + 0.6 · 0.6 + 0.3 · 0.4 + 0.5 · 0.6 − 0.1 · 0.4 = 0.44",
-        "(−1 / 0.784621) · 0.784621 · (1 − 0.784621)"
-        " · [ 0.6 · 0.30 − 0.4 · 1.07 + 0.3 · 0.89 + 0.5 · 0.44 ] = −0.05147558 = −0.05148",
+        "(−1 / 0.78462) · 0.78462 · (1 − 0.78462)"
+        " · [ 0.6 · 0.30 − 0.4 · 1.07 + 0.3 · 0.89 + 0.5 · 0.44 ] = −0.0514758 = −0.05148",
         quantity="gradient",
         source=f"{CHAIN_RULE}, of K¹_11: the sum over every path",
     ),

@@ -1,7 +1,8 @@
-"""A builder's example: its batch as arrays, and its weights' values put into a model."""
+"""A builder's example: its batch, its weights' values put into a model, its elements named."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from kerasaudit.errors import ConfigError, ShapeError
 from kerasaudit.observation.live import held_layers
 from kerasaudit.zoo import Example
 
-__all__ = ["assign", "batch_of", "variables_of"]
+__all__ = ["assign", "batch_of", "parse_element", "variables_of"]
 
 
 def batch_of(example: Example) -> tuple[Array, Array]:
@@ -58,3 +59,21 @@ def assign(model: Any, values: Mapping[str, Any]) -> None:
                 f"received {array.shape}"
             )
         held[path].assign(array)
+
+
+def parse_element(text: str) -> tuple[str, tuple[int, ...]]:
+    """The path and index of an element.
+
+    Raises:
+        ConfigError: the text is no path with an index.
+
+    >>> parse_element("conv2d/kernel[0,0,0,0]")
+    ('conv2d/kernel', (0, 0, 0, 0))
+    """
+    match = re.fullmatch(r"(.+)\[\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*\]", text.strip())
+    if match is None:
+        raise ConfigError(
+            "expected a path with an index that counts from 0, such as "
+            f"'conv2d/kernel[0,0,0,0]', received {text!r}"
+        )
+    return match[1], tuple(int(part) for part in match[2].split(","))

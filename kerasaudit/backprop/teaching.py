@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kerasaudit.backend import importing
-from kerasaudit.backprop.example import assign, batch_of
+from kerasaudit.backprop.example import assign, batch_of, parse_element
 from kerasaudit.backprop.explain import LIMIT, checked_index, loss_of
 from kerasaudit.backprop.lesson import Grid, Lesson, Values
 from kerasaudit.backprop.paths.chain import Chain, chain_of
@@ -17,12 +16,12 @@ from kerasaudit.backprop.paths.explaining import descents, explain_element
 from kerasaudit.backprop.paths.notation import INPUT, Name, weight_name
 from kerasaudit.backprop.paths.stage import Stage
 from kerasaudit.backprop.rule import Array
-from kerasaudit.errors import ConfigError, TargetError
+from kerasaudit.errors import TargetError
 from kerasaudit.gradients.training import read_data
 from kerasaudit.observation.target import resolve_builder
 from kerasaudit.zoo import Example
 
-__all__ = ["parse_element", "teach", "teach_target"]
+__all__ = ["teach", "teach_target"]
 
 # With at most so many elements in all its weights, a model has every one of them explained; of a
 # larger one the chosen weight, if that is so small; else the chosen element alone.
@@ -70,21 +69,6 @@ def teach_target(
     return teach(
         model, x, y, weight, index, loss, target=target, summary=subject.summary, limit=limit
     )
-
-
-def parse_element(text: str) -> tuple[str, tuple[int, ...]]:
-    """The path and index of an element.
-
-    >>> parse_element("conv2d/kernel[0,0,0,0]")
-    ('conv2d/kernel', (0, 0, 0, 0))
-    """
-    match = re.fullmatch(r"(.+)\[\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*\]", text.strip())
-    if match is None:
-        raise ConfigError(
-            "weight: expected a path with an index that counts from 0, such as "
-            f"'conv2d/kernel[0,0,0,0]', received {text!r}"
-        )
-    return match[1], tuple(int(part) for part in match[2].split(","))
 
 
 def _batch(target: str, data: str | None, example: Example | None) -> tuple[Any, Any]:

@@ -14,13 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from kerasaudit.backprop.example import assign, batch_of, variables_of
+from kerasaudit.backprop.example import assign, batch_of, parse_element, variables_of
 from kerasaudit.backprop.layers.pooling import POOLING, taken_by
 from kerasaudit.backprop.network import (
     AppliedCall,
     Backprop,
-    Prepared,
-    Run,
     forward,
     prepare,
 )
@@ -28,7 +26,6 @@ from kerasaudit.backprop.one_step import take_step
 from kerasaudit.backprop.optimizers.round_off import EPSILONS
 from kerasaudit.backprop.rule import Array, Mode, apply_layer
 from kerasaudit.backprop.taped import Taped, draws_at_random, dtypes_of, on_tape, wrapped
-from kerasaudit.backprop.teaching import parse_element
 from kerasaudit.backprop.tolerances import within
 from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.errors import ConfigError, TargetError, UnsupportedError, one_line
@@ -39,8 +36,9 @@ from kerasaudit.zoo import OF_A_WINDOW, Example
 
 __all__ = ["Element", "Figures", "Worked"]
 
-# What an example's decimals lose where a model holds them in float32, relative to the largest.
-_HELD = 1e-6
+# What an example's decimals lose where a model holds them in float32, relative to the largest: a
+# few times what one of them does.
+_HELD = 4 * EPSILONS["float32"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +63,16 @@ class Figures:
 
 
 class Worked:
-    """An example worked through, each side once and not before it is asked for.
+    """An example worked through: forward at once, the rest when it is asked for.
 
     Args:
         build: gives the live model, a fresh one each time.
         example: what to work it through on.
 
     Raises:
-        ConfigError: the example does not fit the model.
-        TargetError: the model cannot be built, or each build draws other weights.
+        ConfigError: the example does not fit the model, or leaves out what each build draws anew.
+        TargetError: the model cannot be built.
+        UnsupportedError: nothing is derived of one of its layers.
     """
 
     def __init__(self, build: Callable[[], Any], example: Example) -> None:
@@ -85,6 +84,9 @@ class Worked:
         self._check_drawn()
         self._variables = variables_of(self._model)
         self._layers = dict(leaves(self._model))
+        self._found: dict[tuple[str, Element], Figures] = {}
+        self._prepared = prepare(self._model, self._x, self._y, example.loss)
+        self._forward = forward(self._prepared.network, self._x, Mode())
 
     def _fresh(self) -> Any:
         model = self._build()
@@ -163,7 +165,10 @@ class Worked:
             "output": self._output,
             "net_input": self._net_input,
         }
-        return sides[quantity](element)
+        key = (quantity, element)
+        if key not in self._found:
+            self._found[key] = sides[quantity](element)
+        return self._found[key]
 
     def _gradient(self, element: Element) -> Figures:
         derived = self._derived.gradients[self._trained(element.path)]
@@ -252,14 +257,6 @@ class Worked:
         return identities.index(identity)
 
     # -- the sides -------------------------------------------------------------------------------
-
-    @cached_property
-    def _prepared(self) -> Prepared:
-        return prepare(self._model, self._x, self._y, self._example.loss)
-
-    @cached_property
-    def _forward(self) -> Run:
-        return forward(self._prepared.network, self._x, Mode())
 
     @cached_property
     def _derived(self) -> Backprop:

@@ -17,7 +17,7 @@ from kerasaudit.reconciliation.working import Figure, evaluate
 from kerasaudit.zoo import OF_A_WINDOW, Claim, Example
 
 if TYPE_CHECKING:
-    from kerasaudit.backprop.worked import Worked
+    from kerasaudit.backprop.worked import Figures, Worked
 
 __all__ = ["ExampleClaims", "Verdict", "listed"]
 
@@ -59,24 +59,7 @@ class ExampleClaims:
         except KerasAuditError as error:
             message = f"{what} cannot be judged: {error}"
             return Verdict(None, None, finding("KA205", claim.subject, message))
-        sides = {
-            "derived": (found.derived, found.derived_slack),
-            "observed": (found.observed, found.observed_slack),
-        }
-        words = {side: _words(values, claimed) for side, (values, _) in sides.items()}
-        wrong = None
-        if claimed is not None:
-            apart = [side for side, one in sides.items() if not _agree(claimed, *one)]
-            if apart:
-                side = apart[0]
-                message = (
-                    f"{what} claimed as {listed(tuple(map(str, claimed)))}, {side} {words[side]}"
-                )
-                wrong = finding("KA201", claim.subject, message, expected=words[side])
-            elif _is_right_as_written(claim, *sides["derived"]):
-                message = f"{what}: an erratum is declared, but {claim.working[-1]} is right"
-                wrong = finding("KA203", claim.subject, message)
-        return Verdict(words["derived"], words["observed"], wrong)
+        return _held_against(claim, what, claimed, found)
 
     def _opened(self) -> Worked:
         """The example worked through; a failure to do so is kept, as it is every claim's."""
@@ -97,6 +80,28 @@ class ExampleClaims:
             return error
 
 
+def _held_against(
+    claim: Claim, what: str, claimed: tuple[Figure, ...] | None, found: Figures
+) -> Verdict:
+    derived, observed = _words(found.derived, claimed), _words(found.observed, claimed)
+    if claimed is None:
+        return Verdict(derived, observed, None)
+    sides = (
+        ("derived", derived, found.derived, found.derived_slack),
+        ("observed", observed, found.observed, found.observed_slack),
+    )
+    for side, words, values, slack in sides:
+        if not _agree(claimed, values, slack):
+            figures = listed(tuple(map(str, claimed)))
+            message = f"{what} claimed as {figures}, {side} {words}"
+            wrong = finding("KA201", claim.subject, message, expected=words)
+            return Verdict(derived, observed, wrong)
+    if _is_right_as_written(claim, found):
+        message = f"{what}: an erratum is declared, but {claim.working[-1]} is right"
+        return Verdict(derived, observed, finding("KA203", claim.subject, message))
+    return Verdict(derived, observed, None)
+
+
 def _agree(claimed: tuple[Figure, ...], values: tuple[float, ...], slack: float) -> bool:
     if len(claimed) != len(values):
         return False
@@ -106,12 +111,12 @@ def _agree(claimed: tuple[Figure, ...], values: tuple[float, ...], slack: float)
     )
 
 
-def _is_right_as_written(claim: Claim, values: tuple[float, ...], slack: float) -> bool:
+def _is_right_as_written(claim: Claim, found: Figures) -> bool:
     """Whether an erratum is of a bare figure that holds."""
     step = claim.working[-1]
     if step not in claim.errata or "=" in step or claim.quantity in OF_A_WINDOW:
         return False
-    return _agree(evaluate(step, measured=True), values, slack)
+    return _agree(evaluate(step, measured=True), found.derived, found.derived_slack)
 
 
 def listed(figures: tuple[str, ...]) -> str:

@@ -49,9 +49,10 @@ class Figure:
     def __str__(self) -> str:
         if self.unit:
             return self.text
-        if self.value.denominator == 1:
-            return f"{self.value.numerator:,}"
-        return f"{float(self.value):,.6g}"
+        sign, size = "−" if self.value < 0 else "", abs(self.value)
+        if size.denominator == 1:
+            return f"{sign}{size.numerator:,}"
+        return f"{sign}{float(size):,.6g}"
 
 
 def evaluate(step: str, *, measured: bool = False) -> tuple[Figure, ...]:

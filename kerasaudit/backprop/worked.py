@@ -286,8 +286,9 @@ class Worked:
         prepared = prepare(model, x, y, loss, training=True)
         derived = prepared.derive()
         taken = take_step(model, x, y, None, keep=False)
+        gradients = {path: taken.scale * g for path, g in derived.gradients.items()}
         # The rate is the example's own decimal, not what Keras holds of it in float32.
-        after = replace(taken.optimizer, rate=rate).step(taken.before, dict(derived.gradients))
+        after = replace(taken.optimizer, rate=rate).step(taken.before, gradients)
         return dict(taken.before.weights), dict(after.weights), dict(taken.after.weights)
 
     def _seen(self, path: str, *, without_activation: bool = False) -> tuple[Array, Array]:
@@ -312,8 +313,11 @@ class Worked:
                     f"model {self._model.name!r}: cannot be run on the example: "
                     + one_line(f"{type(error).__name__}: {error}")
                 ) from error
-        ((fed, given),) = seen
-        return fed, given
+        if len(seen) != 1:
+            raise UnsupportedError(
+                f"layer {path!r}: expected one call in a pass of the live model, received {len(seen)}"
+            )
+        return seen[0]
 
 
 def _identity(x: Any) -> Any:

@@ -80,7 +80,6 @@ _QUANTITIES = {
     "non_trainable_params": "non-trainable parameters",
     "macs": "MACs",
     "update": "after one update",
-    "routing": "gradient by its window",
     "net_input": "net input",
 }
 

@@ -177,8 +177,9 @@ class Worked:
         return self._at(derived, observed, [element.index])
 
     def _update(self, element: Element) -> Figures:
-        path, index = self._trained(element.path), element.index
-        before, derived, observed = (side[path] for side in self._step)
+        self._position(element.path)
+        index = element.index
+        before, derived, observed = (side[element.path] for side in self._step)
         held = _largest(before) * EPSILONS.get(str(self._variables[element.path].dtype), _HELD)
         moved = self._tolerance * _largest(derived - before)
         return Figures(
@@ -245,7 +246,7 @@ class Worked:
         )
 
     def _trained(self, path: str) -> str:
-        """The path by which gradients have a weight."""
+        """The path by which the derived gradients have a weight."""
         self._position(path)
         return self._prepared.network.paths[id(self._variables[path])]
 
@@ -284,12 +285,17 @@ class Worked:
             raise UnsupportedError("a step in training draws at random: no two are alike")
         model.compile(optimizer=keras.optimizers.SGD(learning_rate=rate), loss=loss)
         prepared = prepare(model, x, y, loss, training=True)
-        derived = prepared.derive()
+        gradients = prepared.derive().gradients
         taken = take_step(model, x, y, None, keep=False)
-        gradients = {path: taken.scale * g for path, g in derived.gradients.items()}
+        given = {path: taken.scale * g for path, g in gradients.items()}
         # The rate is the example's own decimal, not what Keras holds of it in float32.
-        after = replace(taken.optimizer, rate=rate).step(taken.before, gradients)
-        return dict(taken.before.weights), dict(after.weights), dict(taken.after.weights)
+        after = replace(taken.optimizer, rate=rate).step(taken.before, given)
+        paths = {path: variable.path for path, variable in variables_of(model).items()}
+        before, derived, observed = (
+            {path: state.weights[own] for path, own in paths.items() if own in state.weights}
+            for state in (taken.before, after, taken.after)
+        )
+        return before, derived, observed
 
     def _seen(self, path: str, *, without_activation: bool = False) -> tuple[Array, Array]:
         """What a live layer is fed in a pass of its model, and what it gives."""
@@ -315,7 +321,8 @@ class Worked:
                 ) from error
         if len(seen) != 1:
             raise UnsupportedError(
-                f"layer {path!r}: expected one call in a pass of the live model, received {len(seen)}"
+                f"layer {path!r}: expected one call in a pass of the live model, received "
+                f"{len(seen)}"
             )
         return seen[0]
 

@@ -156,6 +156,21 @@ def test_an_average_over_examples_has_a_gradient():
     assert "an example of 1 input, received 2" in audit.claims[1].message
 
 
+def test_an_update_under_a_loss_scale_is_by_the_gradient_without_it():
+    def mixed():
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("mixed_float16")
+        try:
+            return one_unit()
+        finally:
+            keras.config.set_dtype_policy(before)
+
+    # ∂L/∂o is 2 · (2.5 − 2.4375) = 0.125: 32,768 times as much is still a number in float16.
+    near = replace(UNIT, y=[[2.4375]])
+    claim = Claim("unit/kernel[0,0]", "2 − 0.25 · 0.125 · 3 = 1.90625", quantity="update")
+    assert codes(judged(mixed, near, claim)) == []
+
+
 # -- wrong claims -------------------------------------------------------------------------------
 
 

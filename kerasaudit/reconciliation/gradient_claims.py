@@ -6,6 +6,7 @@ the live model. Neither is imported nor built before a claim asks for it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -103,7 +104,7 @@ def _held_against(
 
 
 def _agree(claimed: tuple[Figure, ...], values: tuple[float, ...], slack: float) -> bool:
-    if len(claimed) != len(values):
+    if len(claimed) != len(values) or not all(map(math.isfinite, values)):
         return False
     return all(
         abs(float(figure.value - Fraction(value))) <= float(figure.unit / 2) + slack

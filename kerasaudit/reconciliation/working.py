@@ -24,8 +24,6 @@ _LIMIT = 300
 _SCALES = {"K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9}
 _NUMBER = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?([KMBG])?(?![\w.])")
 _SIGNS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "−": "-", "–": "-", "÷": "/"})
-
-
 _ALLOWED = re.compile(r"_\d+|[\s()+*/-]")
 _ALLOWED_IF_MEASURED = re.compile(r"[\[\]]|" + _ALLOWED.pattern)
 _LONE = re.compile(r"[\s(+-]*_0[\s)]*")

@@ -230,6 +230,17 @@ def test_errata_are_shown_and_never_assumed():
     assert "9.0 is right" in audit.findings[0].message
 
 
+def test_no_figure_agrees_with_what_is_not_finite():
+    audit = judged(
+        one_unit,
+        replace(UNIT, x=[[float("inf"), 4.0]]),
+        Claim("unit[0]", 2.5, quantity="output"),
+        Claim("unit/kernel[0,0]", 9, quantity="gradient"),
+    )
+    assert codes(audit) == ["KA201", "KA201"]
+    assert audit.claims[0].derived == "inf"
+
+
 def test_a_model_that_is_not_what_its_config_says_is_found():
     def bent():
         model = one_unit()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,9 @@ __all__ = [
 
 _MARK = "__kerasaudit_builder__"
 
+# Figures that a model has on its example alone: the others are of the model itself.
+OF_A_WINDOW = ("window", "routing")
+OF_AN_EXAMPLE = ("output", "net_input", *OF_A_WINDOW, "gradient", "update")
 QUANTITIES = (
     "params",
     "trainable_params",
@@ -42,6 +46,7 @@ QUANTITIES = (
     "macs",
     "output_shape",
     "feature_maps",
+    *OF_AN_EXAMPLE,
 )
 TOTAL = "total"
 
@@ -57,8 +62,9 @@ class Claim:
             parentheses: "64 × 3 × 3 = 576". Each is checked by itself; the last term of the last
             step is the claimed figure. A figure may be rounded: "25.6M" (K, M, B or G).
         quantity: what is claimed: "params" (the default), "trainable_params",
-            "non_trainable_params", "macs", "feature_maps" (the channels of the output), or
-            "output_shape", whose working is the extents without the batch axis: "26 × 26 × 32".
+            "non_trainable_params", "macs", "feature_maps" (the channels of the output),
+            "output_shape", whose working is the extents without the batch axis: "26 × 26 × 32",
+            or one of those on the builder's example, below.
         errata: known slips of the source, `{step as written: its correction}`. They are shown and
             are clean; a slip that is not declared is a finding, and so is an erratum for a step
             that is right.
@@ -66,6 +72,21 @@ class Claim:
 
     >>> Claim("conv2d", "32 × 3 × 3 = 288", "288 + 32 = 320").quantity
     'params'
+
+    On the builder's example a claim speaks of one element; its index counts from 0, without the
+    batch axis. Of a layer's output ("max_pooling2d[0,0,0]"): the "output" itself; the "net_input"
+    that its activation is applied to; of a pooling the "window", its inputs in row-major order, and
+    the "routing", ∂p/∂y by each of them. Of a weight ("conv2d/kernel[0,0,0,0]"): the "gradient"
+    ∂L/∂w, in inference, and the "update", what one step leaves of it, w − α·∂L/∂w.
+
+    Such figures are measured: one that is a whole term of a step, or of a list, is rounded to the
+    decimals it is written with. Within a computation every figure counts as written, so that a
+    wrong digit shows; brackets are read as parentheses.
+
+    >>> Claim("dense/kernel[0,0]", "−1.2745 · 0.169 · 1.412 = −0.304", quantity="gradient").subject
+    'dense/kernel[0,0]'
+    >>> Claim("max_pooling2d[0,0,0]", "0, 1, 0, 0", quantity="routing").working
+    ('0, 1, 0, 0',)
     """
 
     subject: str
@@ -120,12 +141,23 @@ class Example:
         y: the target, likewise.
         loss: the name of a loss.
         weights: values by the paths of weights ("conv2d/kernel"); those left out stay as built.
+        learning_rate: the α of one step of gradient descent, for claims on an update.
+
+    Raises:
+        ConfigError: the learning rate is no positive number.
     """
 
     x: Any
     y: Any
     loss: str
     weights: Mapping[str, Any] = field(default_factory=dict)
+    learning_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        rate = self.learning_rate
+        number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
+        if rate is not None and not (number and 0 < rate < math.inf):
+            raise ConfigError(f"learning_rate: expected a positive number, received {rate!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +202,8 @@ def builder(
         claims: the source's figures.
         exempt: layers that are waived, `{path or pattern: reason}`.
         input_shape: the shape to derive with, for a model whose input leaves extents open.
-        example: the input that `kerasaudit explain` works the model through, if no other is given.
+        example: the input that claims on gradients are judged on, and that `kerasaudit explain`
+            works the model through, if no other is given.
         name: the builder's name, if it is not the function's.
 
     >>> @builder(source="a lecture", claims=[Claim("dense", "4 × 2 + 2 = 10")])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kerasaudit.backend import importing
+from kerasaudit.backprop.example import assign, batch_of, parse_element
 from kerasaudit.backprop.explain import LIMIT, checked_index, loss_of
 from kerasaudit.backprop.lesson import Grid, Lesson, Values
 from kerasaudit.backprop.paths.chain import Chain, chain_of
@@ -16,13 +16,12 @@ from kerasaudit.backprop.paths.explaining import descents, explain_element
 from kerasaudit.backprop.paths.notation import INPUT, Name, weight_name
 from kerasaudit.backprop.paths.stage import Stage
 from kerasaudit.backprop.rule import Array
-from kerasaudit.errors import ConfigError, ShapeError, TargetError
+from kerasaudit.errors import TargetError
 from kerasaudit.gradients.training import read_data
-from kerasaudit.observation.live import held_layers
 from kerasaudit.observation.target import resolve_builder
 from kerasaudit.zoo import Example
 
-__all__ = ["parse_element", "teach", "teach_target"]
+__all__ = ["teach", "teach_target"]
 
 # With at most so many elements in all its weights, a model has every one of them explained; of a
 # larger one the chosen weight, if that is so small; else the chosen element alone.
@@ -63,28 +62,13 @@ def teach_target(
     keras.utils.set_random_seed(0 if seed is None else seed)
     model = build()
     if example is not None and seed is None:
-        _assign(model, example.weights)
+        assign(model, example.weights)
     x, y = _batch(target, data, example)
     if loss is None and not getattr(model, "compiled", False) and example is not None:
         loss = example.loss
     return teach(
         model, x, y, weight, index, loss, target=target, summary=subject.summary, limit=limit
     )
-
-
-def parse_element(text: str) -> tuple[str, tuple[int, ...]]:
-    """The path and index of an element.
-
-    >>> parse_element("conv2d/kernel[0,0,0,0]")
-    ('conv2d/kernel', (0, 0, 0, 0))
-    """
-    match = re.fullmatch(r"(.+)\[\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*\]", text.strip())
-    if match is None:
-        raise ConfigError(
-            "weight: expected a path with an index that counts from 0, such as "
-            f"'conv2d/kernel[0,0,0,0]', received {text!r}"
-        )
-    return match[1], tuple(int(part) for part in match[2].split(","))
 
 
 def _batch(target: str, data: str | None, example: Example | None) -> tuple[Any, Any]:
@@ -97,25 +81,7 @@ def _batch(target: str, data: str | None, example: Example | None) -> tuple[Any,
         return read.x, read.y
     if example is None:
         raise TargetError(f"{target}: expected --data FILE.npz, as its builder states no example")
-    return np.asarray(example.x, dtype=float), np.asarray(example.y, dtype=float)
-
-
-def _assign(model: Any, values: Mapping[str, Any]) -> None:
-    held = {
-        f"{layer.path}/{name}": variable
-        for layer in held_layers(model)
-        for name, variable in layer.variables
-    }
-    for path, value in values.items():
-        if path not in held:
-            raise ConfigError(f"example: expected weights of {', '.join(held)}, received {path!r}")
-        array = np.asarray(value, dtype=float)
-        if array.shape != tuple(held[path].shape):
-            raise ShapeError(
-                f"example: expected {path} of shape {tuple(held[path].shape)}, "
-                f"received {array.shape}"
-            )
-        held[path].assign(array)
+    return batch_of(example)
 
 
 def teach(

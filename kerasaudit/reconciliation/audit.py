@@ -17,6 +17,7 @@ from kerasaudit.observation.observed import Observation
 from kerasaudit.observation.target import Subject, observe_file, one_subject, resolve
 from kerasaudit.reconciliation.budget import Budget, judge_budgets
 from kerasaudit.reconciliation.claims import judge
+from kerasaudit.reconciliation.gradient_claims import ExampleClaims
 from kerasaudit.reconciliation.policy import Policy, policy
 from kerasaudit.reconciliation.reconcile import reconcile
 from kerasaudit.reconciliation.result import Audit, Failure
@@ -192,7 +193,10 @@ def examine(
     result = reconcile(observation, architecture, {**subject.exempt, **terms.exempt})
     assert result.totals is not None
     output_shapes = architecture.output_shapes if architecture else ()
-    claims, more = judge(subject.claims, result.rows, result.totals, output_shapes, subject.source)
+    example = ExampleClaims(subject.build, subject.example)
+    claims, more = judge(
+        subject.claims, result.rows, result.totals, output_shapes, subject.source, example
+    )
     budgets, broken = judge_budgets(terms.budgets, result.rows, result.totals)
     findings = terms.graded((*result.findings, *more, *broken))
     audit = Audit(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from kerasaudit.derivation.shape import Shape, is_shape
 from kerasaudit.errors import WorkingError
 from kerasaudit.finding import Finding
 from kerasaudit.reconciliation.findings import finding
+from kerasaudit.reconciliation.gradient_claims import ExampleClaims, Verdict, listed
 from kerasaudit.reconciliation.result import ClaimRow, LayerRow, StepRow, Totals
-from kerasaudit.reconciliation.working import Figure, evaluate, shape_of
-from kerasaudit.zoo import TOTAL, Claim
+from kerasaudit.reconciliation.working import Figure, evaluate, list_of, shape_of
+from kerasaudit.zoo import OF_A_WINDOW, OF_AN_EXAMPLE, TOTAL, Claim
 
 __all__ = ["judge"]
+
+_Listed = TypeVar("_Listed", bound=tuple[Any, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,46 +29,44 @@ class _Truth:
     working: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Audited:
+    """What claims are held against: the model's own figures, and those on its example."""
+
+    rows: Mapping[str, LayerRow]
+    totals: Totals
+    output_shapes: tuple[Shape | None, ...]
+    example: ExampleClaims
+
+
 def judge(
     claims: Iterable[Claim],
     rows: Iterable[LayerRow],
     totals: Totals,
     output_shapes: tuple[Shape | None, ...],
     source: str | None,
+    example: ExampleClaims,
 ) -> tuple[list[ClaimRow], list[Finding]]:
     """Judge every claim; what is wrong with it is a finding."""
-    by_path = {row.path: row for row in rows}
+    audited = _Audited({row.path: row for row in rows}, totals, output_shapes, example)
     results, findings = [], []
     for claim in claims:
-        row, found = _judge(claim, by_path, totals, output_shapes, claim.source or source)
+        row, found = _judge(claim, audited, claim.source or source)
         results.append(row)
         findings += found
     return results, findings
 
 
-def _judge(
-    claim: Claim,
-    rows: Mapping[str, LayerRow],
-    totals: Totals,
-    output_shapes: tuple[Shape | None, ...],
-    source: str | None,
-) -> tuple[ClaimRow, list[Finding]]:
+def _judge(claim: Claim, audited: _Audited, source: str | None) -> tuple[ClaimRow, list[Finding]]:
     findings: list[Finding] = []
-    claimed: Figure | tuple[int, ...] | None
-    if claim.quantity == "output_shape":
-        steps, claimed = _judge_shape(claim, findings)
+    steps, claimed = _read(claim, findings)
+    if claim.quantity in OF_AN_EXAMPLE:
+        verdict = audited.example.judge(claim, _figures(claimed))
     else:
-        steps, claimed = _judge_steps(claim, findings)
-    truth = _truth(claim, rows, totals, output_shapes)
+        verdict = _against_model(claim, claimed, audited)
+    if verdict.finding is not None:
+        findings.append(verdict.finding)
     message = "confirmed"
-    if truth is None:
-        near = ", ".join(list(rows)[:8])
-        message = f"no layer has the path {claim.subject!r}; the model has {near}"
-        findings.append(finding("KA204", claim.subject, f"claim on {claim.subject!r}: {message}"))
-    elif claimed is not None:
-        wrong = _against_truth(claim, claimed, truth)
-        if wrong is not None:
-            findings.append(wrong)
     if findings:
         message = findings[0].message
     declared = any(step.status == "erratum" for step in steps)
@@ -79,8 +80,8 @@ def _judge(
         quantity=claim.quantity,
         status=status,
         claimed=_words(claimed),
-        derived=_words(truth.derived) if truth else None,
-        observed=_words(truth.observed) if truth else None,
+        derived=verdict.derived,
+        observed=verdict.observed,
         steps=steps,
         message=message,
         source=source,
@@ -90,6 +91,19 @@ def _judge(
 
 
 # -- steps ------------------------------------------------------------------------------------
+
+
+def _read(claim: Claim, findings: list[Finding]) -> tuple[tuple[StepRow, ...], Any]:
+    """The steps, each judged by itself, and the figure or figures that the last one ends in."""
+    if claim.quantity == "output_shape":
+        return _judge_list(claim, "a shape", shape_of, findings)
+    if claim.quantity in OF_A_WINDOW:
+        return _judge_list(claim, f"a {claim.quantity}", list_of, findings)
+    return _judge_steps(claim, findings)
+
+
+def _figures(claimed: Any) -> tuple[Figure, ...] | None:
+    return (claimed,) if isinstance(claimed, Figure) else claimed
 
 
 def _judge_steps(
@@ -105,9 +119,10 @@ def _judge_steps(
 
 def _judge_step(claim: Claim, step: str, findings: list[Finding]) -> tuple[StepRow, Figure | None]:
     correction = claim.errata.get(step)
+    measured = claim.quantity in OF_AN_EXAMPLE
     try:
-        terms = evaluate(step)
-        corrected = evaluate(correction) if correction is not None else terms
+        terms = evaluate(step, measured=measured)
+        corrected = terms if correction is None else evaluate(correction, measured=measured)
     except WorkingError as error:
         findings.append(finding("KA206", claim.subject, f"claim on {claim.subject!r}: {error}"))
         return StepRow(step, "unreadable", None, correction), None
@@ -146,38 +161,46 @@ def _sides(step: str, terms: tuple[Figure, ...]) -> str:
     )
 
 
-def _judge_shape(
-    claim: Claim, findings: list[Finding]
-) -> tuple[tuple[StepRow, ...], tuple[int, ...] | None]:
+def _judge_list(
+    claim: Claim, what: str, read: Callable[[str], _Listed], findings: list[Finding]
+) -> tuple[tuple[StepRow, ...], _Listed | None]:
+    """The one step of a claim on several figures."""
     step = claim.working[-1]
     correction = claim.errata.get(step)
     try:
         if len(claim.working) > 1:
-            raise WorkingError(f"a shape is one step, received {len(claim.working)}")
-        extents = shape_of(correction or step)
-        if correction is not None and shape_of(step) == extents:
+            raise WorkingError(f"{what} is one step, received {len(claim.working)}")
+        listed = read(correction or step)
+        if correction is not None and read(step) == listed:
             message = f"claim on {claim.subject!r}: {correction} does not correct {step}"
             findings.append(finding("KA203", claim.subject, message))
     except WorkingError as error:
         findings.append(finding("KA206", claim.subject, f"claim on {claim.subject!r}: {error}"))
         return (StepRow(step, "unreadable", None, correction),), None
     status = "erratum" if correction else "ok"
-    return (StepRow(step, status, correction or step, correction),), extents
+    return (StepRow(step, status, correction or step, correction),), listed
 
 
 # -- the truth --------------------------------------------------------------------------------
 
 
-def _truth(
-    claim: Claim,
-    rows: Mapping[str, LayerRow],
-    totals: Totals,
-    output_shapes: tuple[Shape | None, ...],
-) -> _Truth | None:
-    row = rows.get(claim.subject) if claim.subject != TOTAL else None
+def _against_model(claim: Claim, claimed: Any, audited: _Audited) -> Verdict:
+    """The claim against the model's own figures; `claimed` is `None` where it cannot be read."""
+    truth = _truth(claim, audited)
+    if truth is None:
+        near = ", ".join(list(audited.rows)[:8])
+        message = f"no layer has the path {claim.subject!r}; the model has {near}"
+        found = finding("KA204", claim.subject, f"claim on {claim.subject!r}: {message}")
+        return Verdict(None, None, found)
+    wrong = None if claimed is None else _against_truth(claim, claimed, truth)
+    return Verdict(_words(truth.derived), _words(truth.observed), wrong)
+
+
+def _truth(claim: Claim, audited: _Audited) -> _Truth | None:
+    row = audited.rows.get(claim.subject) if claim.subject != TOTAL else None
     if row is None and claim.subject != TOTAL:
         return None
-    holder = row if row is not None else totals
+    holder = row if row is not None else audited.totals
     if claim.quantity == "params":
         working = f"{row.formula} = {row.working}" if row is not None and row.working else None
         return _Truth(holder.derived, holder.observed, working)
@@ -186,9 +209,11 @@ def _truth(
     if claim.quantity in ("trainable_params", "non_trainable_params"):
         part = holder.trainable if claim.quantity == "trainable_params" else holder.non_trainable
         return _Truth(part, None, None)
-    shape: Any = row.output_shape if row is not None else output_shapes
-    if row is None:
-        shape = output_shapes[0] if len(output_shapes) == 1 else None
+    shape: Any = None
+    if row is not None:
+        shape = row.output_shape
+    elif len(audited.output_shapes) == 1:
+        shape = audited.output_shapes[0]
     if shape is None or not is_shape(shape):
         return _Truth(None, None, None)
     extents = tuple(shape)[1:]
@@ -231,6 +256,8 @@ def _agrees(claimed: Any, value: Any) -> bool:
 def _words(value: Any) -> str | None:
     if value is None:
         return None
+    if isinstance(value, tuple) and any(isinstance(one, Figure) for one in value):
+        return listed(tuple(map(str, value)))
     if isinstance(value, tuple):
         return " × ".join("?" if extent is None else str(extent) for extent in value)
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -241,19 +241,22 @@ _ALL = (
     ),
     Kind(
         "KA204",
-        "a claim speaks of a layer that is not there",
-        "No layer of the model has the path that the claim names.",
+        "a claim speaks of what is not there",
+        "No layer of the model, or no weight, has the path that the claim names; or its index is "
+        "not one of it; or the layer is of a kind that has no such figure.",
         "A claim that is not checked is not confirmed.",
         "claim on 'conv2d_7': the model has conv2d, conv2d_1.",
-        "Correct the path in the claim.",
+        "Correct the subject of the claim.",
     ),
     Kind(
         "KA205",
         "a claim cannot be judged",
-        "The figure that it speaks of is not known on either side.",
+        "The figure that it speaks of is not known on either side. One on an example (a gradient, "
+        "an update, an output) needs a builder that states one, and layers whose gradient is "
+        "derived.",
         "A check that could not run is not a pass.",
         "macs of a model whose input size is unknown.",
-        "Give input_shape, or mend what keeps the figure from being derived.",
+        "Give input_shape, state an example, or mend what keeps the figure from being derived.",
         incomplete=True,
     ),
     Kind(

@@ -3,6 +3,10 @@
 Grammar: terms joined by "="; in a term numbers, + − - × · * / and parentheses. A number may group
 its digits by commas (18,496), have decimals, and end in K, M, B or G, in which case it is rounded:
 it stands for every value that rounds to it.
+
+Where figures are measured rather than counted, a number with decimals that is a whole term is
+rounded as well, to the decimals that it has; within a computation every number counts as it is
+written. There may be brackets then.
 """
 
 from __future__ import annotations
@@ -14,12 +18,15 @@ from fractions import Fraction
 
 from kerasaudit.errors import WorkingError
 
-__all__ = ["Figure", "evaluate", "shape_of"]
+__all__ = ["Figure", "evaluate", "list_of", "shape_of"]
 
 _LIMIT = 300
 _SCALES = {"K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9}
 _NUMBER = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?([KMBG])?(?![\w.])")
 _SIGNS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "−": "-", "–": "-", "÷": "/"})
+_ALLOWED = re.compile(r"_\d+|[\s()+*/-]")
+_ALLOWED_IF_MEASURED = re.compile(r"[\[\]]|" + _ALLOWED.pattern)
+_LONE = re.compile(r"[\s(+-]*_0[\s)]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +47,37 @@ class Figure:
     def __str__(self) -> str:
         if self.unit:
             return self.text
-        if self.value.denominator == 1:
-            return f"{self.value.numerator:,}"
-        return f"{float(self.value):,.6g}"
+        sign, size = "−" if self.value < 0 else "", abs(self.value)
+        if size.denominator == 1:
+            return f"{sign}{size.numerator:,}"
+        return f"{sign}{float(size):,.6g}"
 
 
-def evaluate(step: str) -> tuple[Figure, ...]:
+def evaluate(step: str, *, measured: bool = False) -> tuple[Figure, ...]:
     """The value of each term of a step, in order.
+
+    Args:
+        step: as it is written.
+        measured: a number with decimals that is a whole term is rounded to those that it has.
 
     Raises:
         WorkingError: the step cannot be read; the message says why.
 
     >>> [str(figure) for figure in evaluate("64 × 3 × 3 = 567")]
     ['576', '567']
+    >>> product, rounded = evaluate("0.169 · 0.6 = 0.101", measured=True)
+    >>> product.agrees_with(rounded), str(product), str(rounded)
+    (True, '0.1014', '0.101')
     """
     if len(step) > _LIMIT:
         raise WorkingError(f"a step of at most {_LIMIT} characters, received {len(step)}")
     terms = step.split("=")
     if not all(term.strip() for term in terms):
         raise WorkingError(f"{step!r}: expected a term on each side of '='")
-    return tuple(_term(term, step) for term in terms)
+    return tuple(_term(term, step, measured=measured) for term in terms)
 
 
-def _term(term: str, step: str) -> Figure:
+def _term(term: str, step: str, *, measured: bool) -> Figure:
     figures: list[Figure] = []
 
     def keep(match: re.Match[str]) -> str:
@@ -75,14 +90,20 @@ def _term(term: str, step: str) -> Figure:
         raise WorkingError(f"{step!r}: expected numbers and + - × / ( ), received '_'")
     text = _NUMBER.sub(keep, term.translate(_SIGNS)).strip()
     # Numbers are placeholders by now, so whatever else is a letter or a digit is not arithmetic.
-    stray = re.sub(r"_\d+|[\s()+*/-]", "", text)
+    stray = (_ALLOWED_IF_MEASURED if measured else _ALLOWED).sub("", text)
     if stray:
         raise WorkingError(f"{step!r}: expected numbers and + - × / ( ), received {stray!r}")
     try:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise WorkingError(f"{step!r}: {term.strip()!r} is not arithmetic") from error
-    return _value(tree, figures, step)
+    value = _value(tree, figures, step)
+    lone = _LONE.fullmatch(text)
+    if not measured or lone is None or value.unit or not value.value:
+        return value  # 0.00 is 0: what is rounded to nothing would say nothing
+    decimals = figures[0].text.partition(".")[2]
+    unit = Fraction(1, 10 ** len(decimals)) if decimals else Fraction(0)
+    return Figure(value.value, unit, term.strip())
 
 
 def _number(whole: str, decimals: str | None, scale: str | None) -> Figure:
@@ -98,10 +119,18 @@ def _value(node: ast.expr, figures: list[Figure], step: str) -> Figure:
         return figures[int(node.id[1:])]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
         inner = _value(node.operand, figures, step)
-        return Figure(-inner.value if isinstance(node.op, ast.USub) else inner.value, inner.unit)
+        if isinstance(node.op, ast.UAdd):
+            return inner
+        text = f"−{inner.text}" if inner.unit else ""
+        return Figure(-inner.value, inner.unit, text)
+    if isinstance(node, ast.List) and len(node.elts) == 1:
+        return _value(node.elts[0], figures, step)  # [ ], the outer parentheses of a long sum
     if not isinstance(node, ast.BinOp):
         raise WorkingError(f"{step!r}: expected numbers joined by + - × /")
-    left, right = _value(node.left, figures, step), _value(node.right, figures, step)
+    return _joined(node, _value(node.left, figures, step), _value(node.right, figures, step), step)
+
+
+def _joined(node: ast.BinOp, left: Figure, right: Figure, step: str) -> Figure:
     if left.unit or right.unit:
         raise WorkingError(f"{step!r}: a rounded number must stand alone")
     if isinstance(node.op, ast.Add):
@@ -130,3 +159,21 @@ def shape_of(working: str) -> tuple[int, ...]:
     if not all(re.fullmatch(r"\s*[0-9]+\s*", part) for part in parts):
         raise WorkingError(f"{working!r}: expected extents joined by ×, such as '26 × 26 × 32'")
     return tuple(int(part) for part in parts)
+
+
+def list_of(working: str) -> tuple[Figure, ...]:
+    """The measured figures of a list, "0, 1, 0, 0": one for each input of a window.
+
+    Raises:
+        WorkingError: it is no list of figures joined by commas.
+
+    >>> [str(figure) for figure in list_of("0, 1, 0, 0")]
+    ['0', '1', '0', '0']
+    """
+    figures: list[Figure] = []
+    for part in working.split(","):
+        terms = evaluate(part, measured=True)
+        if len(terms) != 1:
+            raise WorkingError(f"{working!r}: expected figures joined by commas, '0, 1, 0, 0'")
+        figures += terms
+    return tuple(figures)

@@ -79,6 +79,8 @@ _QUANTITIES = {
     "trainable_params": "trainable parameters",
     "non_trainable_params": "non-trainable parameters",
     "macs": "MACs",
+    "update": "after one update",
+    "net_input": "net input",
 }
 
 

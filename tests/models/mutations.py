@@ -20,6 +20,7 @@ from kerasaudit.observation.observed import Observation, ObservedWeight
 from kerasaudit.observation.target import Subject, resolve
 from kerasaudit.reconciliation.audit import audit_subject
 from kerasaudit.reconciliation.claims import judge
+from kerasaudit.reconciliation.gradient_claims import ExampleClaims
 from kerasaudit.reconciliation.reconcile import reconcile
 from kerasaudit.reconciliation.result import Audit
 from kerasaudit.zoo import Claim
@@ -43,6 +44,7 @@ class Examined:
     observation: Observation
     architecture: Architecture
     audit: Audit
+    example: ExampleClaims
 
     def weighty(self) -> list[str]:
         """The paths of the layers that hold weights."""
@@ -69,7 +71,8 @@ def examine(function: Callable[[], Any]) -> Examined:
     observation = subject.observe(subject.input_shape, has_rule)
     audit = audit_subject(replace(subject, observe=lambda *_: observation))
     architecture = derive_architecture(observation.config, subject.input_shape)
-    return Examined(subject, observation, architecture, audit)
+    example = ExampleClaims(subject.build, subject.example)
+    return Examined(subject, observation, architecture, audit, example)
 
 
 def assert_clean(audit: Audit) -> None:
@@ -98,7 +101,8 @@ def findings(
     result = reconcile(observation or examined.observation, architecture, {})
     claims = examined.subject.claims if claims is None else claims
     outputs = architecture.output_shapes
-    _, more = judge(claims, result.rows, result.totals, outputs, examined.subject.source)
+    source = examined.subject.source
+    _, more = judge(claims, result.rows, result.totals, outputs, source, examined.example)
     return [*result.findings, *more]
 
 
@@ -116,7 +120,7 @@ def claim_survivors(examined: Examined) -> list[str]:
         survivors += [
             f"{claim.subject}: {mutant.working} {mutant.errata}"
             for mutant in mutants
-            if not judge((mutant,), result.rows, result.totals, outputs, None)[1]
+            if not judge((mutant,), result.rows, result.totals, outputs, None, examined.example)[1]
         ]
     return survivors
 

@@ -133,3 +133,11 @@ def test_any_text_is_read_or_refused(text):
 
 def test_a_rounded_figure_is_shown_as_it_is_written():
     assert [str(figure) for figure in evaluate("25.6M = 25,636,712")] == ["25.6M", "25,636,712"]
+
+
+def test_a_negative_figure_is_written_with_its_sign():
+    assert [str(figure) for figure in evaluate("−25.6K = 0 − 25,600 = −0.5")] == [
+        "−25.6K",
+        "−25,600",
+        "−0.5",
+    ]

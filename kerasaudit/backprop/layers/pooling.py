@@ -9,6 +9,7 @@ of the input under the window; padding has no share.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 
 import numpy as np
 
@@ -17,10 +18,15 @@ from kerasaudit.backprop.windows import Sliding, channels_first, channels_last, 
 from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.derivation.rule import derive_layer
 
+__all__ = ["POOLING", "taken_by"]
+
 _RANKS = (1, 2, 3)
+_OF_WINDOWS = tuple(f"{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in _RANKS)
+_OF_WHOLE_MAPS = tuple(f"Global{name}" for name in _OF_WINDOWS)
+POOLING = frozenset((*_OF_WINDOWS, *_OF_WHOLE_MAPS))
 
 
-@gradient(*(f"{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in _RANKS))
+@gradient(*_OF_WINDOWS)
 def pooling(
     layer: LayerConfig, weights: Mapping[str, Array], inputs: tuple[Array, ...], mode: Mode
 ) -> Applied:
@@ -77,7 +83,7 @@ def _mean(sliding: Sliding, x: Array) -> Applied:
     return applied(sliding.windows(padded).sum(axis=axes) / count, backward)
 
 
-@gradient(*(f"Global{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in _RANKS))
+@gradient(*_OF_WHOLE_MAPS)
 def global_pooling(
     layer: LayerConfig, weights: Mapping[str, Array], inputs: tuple[Array, ...], mode: Mode
 ) -> Applied:
@@ -97,3 +103,39 @@ def global_pooling(
 
     kept = layer.boolean("keepdims", False)
     return applied(y if kept else y.squeeze(axis=axes), backward)
+
+
+def taken_by(layer: LayerConfig, x: Array, index: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The positions of the input that one element of a pooling's output is taken from.
+
+    Args:
+        layer: a layer of one of the classes `POOLING`.
+        x: its input.
+        index: of the element, the batch axis left out; so are those that are given. They come in
+            row-major order; padding has none.
+    """
+    first = layer.channels_first()
+    spatial = x.shape[2:] if first else x.shape[1:-1]
+    channel = index[:1] if first else index[-1:]
+    if layer.class_name in _OF_WHOLE_MAPS:
+        places = list(product(*map(range, spatial)))
+    else:
+        window = derive_layer(layer, (x.shape,)).window
+        assert window is not None  # pooling has one
+        at = index[1:] if first else index[:-1]
+        axes = [
+            [place for offset in range(size) if 0 <= (place := start + offset) < length]
+            for start, size, length in zip(
+                _starts(slide(window, spatial), at), window.size, spatial, strict=True
+            )
+        ]
+        places = list(product(*axes))
+    return [(*channel, *place) if first else (*place, *channel) for place in places]
+
+
+def _starts(sliding: Sliding, at: tuple[int, ...]) -> list[int]:
+    """Where the window of an output position starts; before 0 is padding."""
+    return [
+        one * stride - before
+        for one, stride, (before, _) in zip(at, sliding.window.stride, sliding.padding, strict=True)
+    ]

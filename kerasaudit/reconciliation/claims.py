@@ -6,27 +6,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from kerasaudit.derivation.shape import Shape, is_shape
+from kerasaudit.derivation.shape import Shape
 from kerasaudit.errors import WorkingError
 from kerasaudit.finding import Finding
 from kerasaudit.reconciliation.findings import finding
 from kerasaudit.reconciliation.gradient_claims import ExampleClaims, Verdict, listed
 from kerasaudit.reconciliation.result import ClaimRow, LayerRow, StepRow, Totals
+from kerasaudit.reconciliation.truth import Truth, in_words, truth_of
 from kerasaudit.reconciliation.working import Figure, evaluate, list_of, shape_of
 from kerasaudit.zoo import OF_A_WINDOW, OF_AN_EXAMPLE, TOTAL, Claim
 
 __all__ = ["judge"]
 
 _Listed = TypeVar("_Listed", bound=tuple[Any, ...])
-
-
-@dataclass(frozen=True, slots=True)
-class _Truth:
-    """What is known of the figure that a claim speaks of: `None` where a side does not know it."""
-
-    derived: Any
-    observed: Any
-    working: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,31 +188,14 @@ def _against_model(claim: Claim, claimed: Any, audited: _Audited) -> Verdict:
     return Verdict(_words(truth.derived), _words(truth.observed), wrong)
 
 
-def _truth(claim: Claim, audited: _Audited) -> _Truth | None:
+def _truth(claim: Claim, audited: _Audited) -> Truth | None:
     row = audited.rows.get(claim.subject) if claim.subject != TOTAL else None
     if row is None and claim.subject != TOTAL:
         return None
-    holder = row if row is not None else audited.totals
-    if claim.quantity == "params":
-        working = f"{row.formula} = {row.working}" if row is not None and row.working else None
-        return _Truth(holder.derived, holder.observed, working)
-    if claim.quantity == "macs":
-        return _Truth(holder.macs, None, None)
-    if claim.quantity in ("trainable_params", "non_trainable_params"):
-        part = holder.trainable if claim.quantity == "trainable_params" else holder.non_trainable
-        return _Truth(part, None, None)
-    shape: Any = None
-    if row is not None:
-        shape = row.output_shape
-    elif len(audited.output_shapes) == 1:
-        shape = audited.output_shapes[0]
-    if shape is None or not is_shape(shape):
-        return _Truth(None, None, None)
-    extents = tuple(shape)[1:]
-    return _Truth(extents if claim.quantity == "output_shape" else extents[-1], None, None)
+    return truth_of(claim.quantity, row, audited.totals, audited.output_shapes)
 
 
-def _against_truth(claim: Claim, claimed: Any, truth: _Truth) -> Finding | None:
+def _against_truth(claim: Claim, claimed: Any, truth: Truth) -> Finding | None:
     """The claimed figure against each side that knows it."""
     what = f"claim on {claim.subject!r}: {claim.quantity.replace('_', ' ')}"
     if truth.derived is None and truth.observed is None:
@@ -254,10 +229,6 @@ def _agrees(claimed: Any, value: Any) -> bool:
 
 
 def _words(value: Any) -> str | None:
-    if value is None:
-        return None
     if isinstance(value, tuple) and any(isinstance(one, Figure) for one in value):
         return listed(tuple(map(str, value)))
-    if isinstance(value, tuple):
-        return " × ".join("?" if extent is None else str(extent) for extent in value)
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return in_words(value)

@@ -7,10 +7,11 @@ from fractions import Fraction
 
 from kerasaudit.errors import ConfigError
 
-__all__ = ["parse_amount"]
+__all__ = ["SCALES", "parse_amount"]
 
 _AMOUNT = re.compile(r"(\d+(?:,\d{3})*|\d+(?:_\d+)*)(\.\d+)?\s*([kKMGTB]?i?)(B?)", re.ASCII)
-_SCALES = {
+# What a suffix stands for.
+SCALES = {
     "": 1,
     "k": 10**3,
     "K": 10**3,
@@ -59,7 +60,7 @@ def parse_amount(text: str | int, what: str, *, of_bytes: bool) -> int:
     whole, decimals, prefix, unit = found.groups()
     if prefix == "B" and not unit:
         prefix, unit = "", "B"  # what the pattern took for a prefix
-    scale = _SCALES.get(prefix)
+    scale = SCALES.get(prefix)
     if scale is None or (unit and not of_bytes and prefix):
         raise refused
     if unit and not of_bytes:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kerasaudit.gradients.summary import RunSummary
     from kerasaudit.reconciliation.budget import Budget
     from kerasaudit.reconciliation.differences import Diff
+    from kerasaudit.reconciliation.prose.document import Document
     from kerasaudit.reconciliation.result import Audit, Failure
     from kerasaudit.settings import Settings
 
@@ -351,6 +352,84 @@ def explain(
 
 
 @command.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--fix", is_flag=True, help="Write the right figures in place of the wrong ones.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("terminal", "json", "csv", "markdown")),
+    default="terminal",
+    show_default=True,
+    help="What to print.",
+)
+@click.option(
+    "--save",
+    "paths",
+    multiple=True,
+    metavar="PATH",
+    help="Also write a report: the suffix names its format (.csv .json .md). Repeatable.",
+)
+@_debug_option
+def claims(
+    files: tuple[str, ...], fix: bool, format_: str, paths: tuple[str, ...], debug: bool
+) -> None:
+    r"""Judge the figures in Markdown files that are marked with what they are of.
+
+    A mark is a comment before the figure. The figure must be the one derived and the one that the
+    model or file holds; models are built as `kerasaudit audit` builds them, so judge no documents
+    whose targets you would not run.
+
+    \b
+      LeNet-5 has <!-- kerasaudit: zoo:lenet5 params -->61,706 parameters.
+
+    \b
+    <!-- kerasaudit: TARGET QUANTITY -->         the figure that follows is the model's
+    <!-- kerasaudit: TARGET LAYER QUANTITY -->   or the layer's with that path
+    TARGET    one model, as `kerasaudit audit` takes it; "in quotes" if it has spaces
+    QUANTITY  params, trainable_params, non_trainable_params, macs, flops,
+              backward_macs, bytes, activations, activation_bytes,
+              peak_activation_bytes, layers, output_shape, feature_maps,
+              receptive_field
+    figure    61,706   61706   61.7k   0.42M   25.6 million   4.1 GMACs   20 MiB
+              26 × 26 × 32   (26, 26, 32)   **61,706**   `61,706`
+              One with a suffix stands for all that rounds to it.
+
+    Above a table, a mark binds its columns, and {Header} is the cell of the row:
+
+    \b
+      <!-- kerasaudit: table target=zoo:{Model} params=Parameters macs="MACs, all" -->
+      | Model  | Parameters | MACs, all |
+      |--------|-----------:|----------:|
+      | lenet5 |     61,706 |      416k |
+
+    \b
+    An empty cell, or a dash, states no figure. layer=TEMPLATE asks for layers.
+    Marks inside code are examples, and are not judged. A mark that begins a
+    line is fine, but Markdown takes the rest of that line for HTML.
+
+    --fix changes the figures alone and keeps the form of each; one that cannot be judged stays as
+    it is. Exits with 0 if all figures are right (or were put right), 1 if one is wrong, 2 if one
+    could not be judged, 3 if there is no mark in any file.
+    """
+    with _OneLineErrors(debug):
+        from kerasaudit import report
+        from kerasaudit.reconciliation.prose.document import Document, check_documents
+
+        for path in paths:
+            report.check(path, Document)  # before the work, not after it
+        with _Progress() as progress:
+            results = check_documents(files, fix=fix, started=progress.started)
+        for path in paths:
+            report.save(results, path, Document)
+        if format_ == "terminal":
+            report.formats(Document)["terminal"].write(results, sys.stdout, reasons=False)
+        else:
+            click.echo(report.render(results, format_, Document), nl=False)
+        _report_failures(results, debug)
+        sys.exit(_documents_exit_code(results))
+
+
+@command.command()
 def rules() -> None:
     """List the layer classes that have a rule, by family, and what each rule says first."""
     from kerasaudit.derivation.rule import registered_rules
@@ -524,7 +603,7 @@ def _print(results: list[Audit | Failure], format_: str, layers: bool | None) ->
         click.echo(report.render(results, format_), nl=False)
 
 
-def _report_failures(results: Sequence[Audit | Diff | Failure], debug: bool) -> None:
+def _report_failures(results: Sequence[Audit | Diff | Document | Failure], debug: bool) -> None:
     import traceback
 
     for failure in _failures(results):
@@ -535,7 +614,7 @@ def _report_failures(results: Sequence[Audit | Diff | Failure], debug: bool) -> 
             traceback.print_exception(failure.error)
 
 
-def _failures(results: Sequence[Audit | Diff | Failure]) -> list[Failure]:
+def _failures(results: Sequence[Audit | Diff | Document | Failure]) -> list[Failure]:
     from kerasaudit.reconciliation.result import Failure
 
     return [result for result in results if isinstance(result, Failure)]
@@ -562,6 +641,18 @@ def _diff_exit_code(results: Sequence[Diff | Failure]) -> int:
         return NOTHING if nothing else INCOMPLETE
     statuses = {"equal": CLEAN, "different": FINDINGS, "incomplete": INCOMPLETE}
     return next(statuses[one.status] for one in results if not isinstance(one, Failure))
+
+
+def _documents_exit_code(results: Sequence[Document | Failure]) -> int:
+    from kerasaudit.reconciliation.result import Failure
+
+    documents = [result for result in results if not isinstance(result, Failure)]
+    statuses = {document.status for document in documents}
+    if len(documents) < len(results) or "incomplete" in statuses:
+        return INCOMPLETE
+    if not any(document.claims for document in documents):
+        return NOTHING
+    return FINDINGS if "findings" in statuses else CLEAN
 
 
 def _say(text: str) -> None:

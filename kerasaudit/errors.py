@@ -13,6 +13,7 @@ __all__ = [
     "KerasAuditError",
     "LimitError",
     "MalformedError",
+    "MarkError",
     "NothingFoundError",
     "RuleError",
     "ShapeError",
@@ -63,6 +64,10 @@ class RuleError(KerasAuditError):
 
 class WorkingError(KerasAuditError):
     """The working of a claim cannot be read as arithmetic."""
+
+
+class MarkError(KerasAuditError):
+    """A mark in a text, or the figure that follows it, cannot be read."""
 
 
 class TargetError(KerasAuditError):

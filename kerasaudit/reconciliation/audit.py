@@ -24,7 +24,7 @@ from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.version import __version__
 from kerasaudit.zoo import Claim, checked_claims
 
-__all__ = ["Audited", "attempt", "audit", "audit_all", "audit_subject", "examine"]
+__all__ = ["Audited", "attempt", "audit", "audit_all", "audit_subject", "examine", "status_of"]
 
 _Made = TypeVar("_Made")
 _NOTHING_ASKED = Policy()
@@ -203,7 +203,7 @@ def examine(
         target=subject.target,
         name=subject.name,
         class_name=observation.class_name,
-        status=_status(findings),
+        status=status_of(findings),
         totals=result.totals,
         layers=tuple(result.rows),
         calls=tuple(result.calls),
@@ -245,7 +245,12 @@ def _derive(observation: Observation, given: object) -> Architecture | None:
     return complete(architecture, observation.trace) if observation.trace else architecture
 
 
-def _status(findings: tuple[Finding, ...]) -> str:
+def status_of(findings: Iterable[Finding]) -> str:
+    """The status that findings give: "ok", "findings" or "incomplete", warnings apart.
+
+    >>> status_of([])
+    'ok'
+    """
     failing = [finding for finding in findings if finding.severity == ERROR]
     if any(finding.incomplete for finding in failing):
         return "incomplete"

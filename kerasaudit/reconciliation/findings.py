@@ -269,6 +269,25 @@ _ALL = (
         incomplete=True,
     ),
     Kind(
+        "KA207",
+        "a marked figure in a text is wrong",
+        "The figure that follows a mark (<!-- kerasaudit: TARGET QUANTITY -->) in a document is "
+        "not the one derived, or not the one observed.",
+        "Whoever reads the document is told something that the model is not (any more).",
+        "parameters of zoo:lenet5: written as 61,706, derived and observed 62,006.",
+        "If the model is as it should be, let `kerasaudit claims --fix FILE` write the figure.",
+    ),
+    Kind(
+        "KA208",
+        "a mark in a text cannot be followed",
+        "A mark in a document is not of the form TARGET [LAYER] QUANTITY, no figure follows it, "
+        "or its target cannot be audited.",
+        "A figure that looks as if it were checked is not.",
+        "no quantity is named parms; did you mean params?",
+        "Correct the mark (`kerasaudit claims --help` shows its form), or its target.",
+        incomplete=True,
+    ),
+    Kind(
         "KA501",
         "a model is over its budget",
         "A total of the model is larger than the most that was set for it.",

@@ -6,11 +6,11 @@ the whole may be large). Adding such a module adds the format; nothing else is e
 imports the library it needs where it renders, so that finding the formats costs nothing and asking
 for JSON loads neither Jinja nor rich nor pandas.
 
-There are four families of results: audits, whose formats are the modules of this package,
+There are five families of results: audits, whose formats are the modules of this package,
 recorded runs of gradients, whose formats are those of `kerasaudit.report.gradients`, diffs, whose
-formats are those of `kerasaudit.report.diff`, and models worked through path by path, whose
-formats are those of `kerasaudit.report.explanation`. A report is of one family. Failures may stand
-in any.
+formats are those of `kerasaudit.report.diff`, models worked through path by path, whose formats are
+those of `kerasaudit.report.explanation`, and documents whose figures were judged, whose formats are
+those of `kerasaudit.report.documents`. A report is of one family. Failures may stand in any.
 """
 
 from __future__ import annotations
@@ -28,18 +28,20 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from kerasaudit.errors import TargetError
 from kerasaudit.reconciliation.result import Audit, Failure
+from kerasaudit.writing import write_whole
 
 if TYPE_CHECKING:
     from kerasaudit.backprop.lesson import Lesson
     from kerasaudit.gradients.summary import RunSummary
     from kerasaudit.reconciliation.differences import Diff
+    from kerasaudit.reconciliation.prose.document import Document
 
 __all__ = ["check", "formats", "render", "save"]
 
 # A name out of a JSON file may hold half a surrogate pair, which no file and no terminal takes.
 _ESCAPED = "backslashreplace"
 
-Result: TypeAlias = "Audit | RunSummary | Diff | Lesson | Failure"
+Result: TypeAlias = "Audit | RunSummary | Diff | Lesson | Document | Failure"
 Content = str | bytes | Iterable[str]
 
 # The package of a family's formats, by the name of its class: who audits loads no gradients.
@@ -48,10 +50,12 @@ _FAMILIES: Mapping[str, str] = {
     "RunSummary": f"{__name__}.gradients",
     "Diff": f"{__name__}.diff",
     "Lesson": f"{__name__}.explanation",
+    "Document": f"{__name__}.documents",
 }
 
 # What a folder of reports holds of each result: to read, to process, and of an audit or a list of
-# paths to open as a sheet, of a run (whose sheet may be gigabytes) to paste.
+# paths to open as a sheet, of a run (whose sheet may be gigabytes) to paste. A family that is not
+# here has its reports in files alone.
 _IN_FOLDER: Mapping[str, tuple[str, ...]] = {
     "Audit": ("html", "json", "csv"),
     "RunSummary": ("html", "json", "markdown"),
@@ -62,7 +66,7 @@ _IN_FOLDER: Mapping[str, tuple[str, ...]] = {
 
 @functools.cache
 def formats(family: type = Audit) -> Mapping[str, ModuleType]:
-    """Every report format of a family (`Audit`, `RunSummary`, `Diff`, `Lesson`) by name.
+    """Every report format of a family by name: `Audit`, `RunSummary`, `Diff`, `Lesson`, `Document`.
 
     >>> formats()["csv"].SUFFIX
     '.csv'
@@ -109,7 +113,8 @@ def _family(results: Sequence[Result], otherwise: type) -> type:
     found = {type(one) for one in results if type(one).__name__ in _FAMILIES}
     if len(found) > 1:
         raise TargetError(
-            "a report is of one family alone: audits, recorded gradients, diffs or explanations"
+            "a report is of one family alone: audits, recorded gradients, diffs, explanations or "
+            "documents"
         )
     return next(iter(found), otherwise)
 
@@ -137,6 +142,7 @@ def save(results: Sequence[Result], path: str | Path, family: type = Audit) -> N
     """  # noqa: E501
     path_as_given = os.fspath(path)
     family = _family(results, family)
+    check(path, family)
     if _is_folder(path_as_given):
         _save_folder(results, Path(path_as_given), family)
         return
@@ -144,12 +150,14 @@ def save(results: Sequence[Result], path: str | Path, family: type = Audit) -> N
 
 
 def check(path: str | Path, family: type = Audit) -> None:
-    """Raise `TargetError` if no report of a family can have the suffix of `path`.
+    """Raise `TargetError` if no report of a family can be written to `path`.
 
-    A folder takes any.
+    That is, have its suffix, or several in that folder.
     """
     if not _is_folder(os.fspath(path)):
         _format_of(Path(path), family)
+    elif family.__name__ not in _IN_FOLDER:
+        raise TargetError(f"{path}: expected a file for the report, received a folder")
 
 
 def _is_folder(path: str) -> bool:
@@ -166,19 +174,9 @@ def _format_of(path: Path, family: type) -> str:
 
 
 def _write(path: Path, content: Content) -> None:
-    """Write beside and rename, so that a failure leaves what was there."""
-    target = Path(os.path.realpath(path))  # a link stays a link
-    beside = target.with_name(f".{target.name[:100]}.{os.getpid()}.tmp")
-    try:
-        try:
-            with beside.open("xb") as stream:
-                for piece in [content] if isinstance(content, (str, bytes)) else content:
-                    stream.write(piece if isinstance(piece, bytes) else _encoded(piece))
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise TargetError(f"{path}: cannot be written: {error.strerror or error}") from error
+    pieces = [content] if isinstance(content, (str, bytes)) else content
+    encoded = (piece if isinstance(piece, bytes) else _encoded(piece) for piece in pieces)
+    write_whole(path, encoded)
 
 
 def _encoded(text: str) -> bytes:

@@ -30,6 +30,7 @@ STYLES = {
     "unjudged": "bold yellow",
     "unreadable": "bold yellow",
     "exempt": "dim",
+    "fixed": "bold green",
 }
 # For a stream that cannot carry these characters: "?" in place of "✓" would say another thing.
 _PLAIN = str.maketrans(

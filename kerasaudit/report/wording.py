@@ -58,6 +58,7 @@ MARKS = {
     "unjudged": "?",
     "false": "✗",
     "unreadable": "?",
+    "fixed": "✓",
 }
 STATUS_WORDS = {
     "ok": "ok",
@@ -73,6 +74,7 @@ STATUS_WORDS = {
     "unjudged": "not judged",
     "false": "false",
     "unreadable": "unreadable",
+    "fixed": "fixed",
 }
 _QUANTITIES = {
     "params": "parameters",

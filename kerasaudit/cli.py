@@ -151,7 +151,7 @@ def audit(
     debug: bool,
     **most: tuple[str, ...],
 ) -> None:
-    r"""Derive every count of the models that TARGET names, and reconcile it with what is there.
+    """Derive every count of the models that TARGET names, and reconcile it with what is there.
 
     \b
     TARGET is one of
@@ -219,12 +219,13 @@ def audit(
 def gradients(
     targets: tuple[str, ...], format_: str, paths: tuple[str, ...], debug: bool, **options: Any
 ) -> None:
-    r"""Record the gradients of every kernel of a model, or report a run that was recorded.
+    """Record the gradients of every kernel of a model, or report a run that was recorded.
 
-    \b
     TARGET is one model (file.py::builder, package.module:callable, zoo:lenet5); with --data it is
     fed one batch, or with --steps trained.
+
     RUN is a folder that --store or a GradientRecorder wrote; it is diagnosed and reported.
+
     Of several, each is recorded or opened in turn, and one report is made of all.
     """
     with _OneLineErrors(debug):
@@ -266,9 +267,8 @@ def diff(
     config: str | None,
     debug: bool,
 ) -> None:
-    r"""Compare two models: layers, config values, weights, connections, and every tally.
+    """Compare two models: layers, config values, weights, connections, and every tally.
 
-    \b
     OLD and NEW each name one model, as a TARGET of `kerasaudit audit` does; they need not be of
     the same form. Layers are matched by name, or by what they are where names only count on.
     Exits with 0 if nothing differs, 1 if something does, 2 if a model could not be audited in
@@ -324,10 +324,10 @@ def explain(
     debug: bool,
     **options: Any,
 ) -> None:
-    r"""Explain a rule, a finding, or the gradient of one weight's element.
+    """Explain a rule, a finding, or the gradient of one weight's element.
 
-    \b
     NAME is a rule (Conv2D) or a finding (KA101): prints its documentation.
+
     TARGET is a builder (file.py::builder, zoo:cnn_backpropagation): with --weight, prints the
     element's gradient as the sum of its chain-rule paths.
     """
@@ -373,7 +373,7 @@ def explain(
 def claims(
     files: tuple[str, ...], fix: bool, format_: str, paths: tuple[str, ...], debug: bool
 ) -> None:
-    r"""Judge the figures in Markdown files that are marked with what they are of.
+    """Judge the figures in Markdown files that are marked with what they are of.
 
     A mark is a comment before the figure. The figure must be the one derived and the one that the
     model or file holds; models are built as `kerasaudit audit` builds them, so judge no documents
@@ -383,9 +383,9 @@ def claims(
       LeNet-5 has <!-- kerasaudit: zoo:lenet5 params -->61,706 parameters.
 
     \b
-    <!-- kerasaudit: TARGET QUANTITY -->         the figure that follows is the model's
-    <!-- kerasaudit: TARGET LAYER QUANTITY -->   or the layer's with that path
-    TARGET    one model, as `kerasaudit audit` takes it; "in quotes" if it has spaces
+    <!-- kerasaudit: TARGET QUANTITY -->         of the model
+    <!-- kerasaudit: TARGET LAYER QUANTITY -->   of the layer with that path
+    TARGET    one model, as `kerasaudit audit` takes it
     QUANTITY  params, trainable_params, non_trainable_params, macs, flops,
               backward_macs, bytes, activations, activation_bytes,
               peak_activation_bytes, layers, output_shape, feature_maps,
@@ -393,14 +393,15 @@ def claims(
     figure    61,706   61706   61.7k   0.42M   25.6 million   4.1 GMACs   20 MiB
               26 × 26 × 32   (26, 26, 32)   **61,706**   `61,706`
               One with a suffix stands for all that rounds to it.
+    A word with spaces in it stands in double quotes.
 
     Above a table, a mark binds its columns, and {Header} is the cell of the row:
 
     \b
-      <!-- kerasaudit: table target=zoo:{Model} params=Parameters macs="MACs, all" -->
-      | Model  | Parameters | MACs, all |
-      |--------|-----------:|----------:|
-      | lenet5 |     61,706 |      416k |
+      <!-- kerasaudit: table target=zoo:{Model} params=Parameters macs=MACs -->
+      | Model  | Parameters | MACs |
+      |--------|-----------:|-----:|
+      | lenet5 |     61,706 | 417k |
 
     \b
     An empty cell, or a dash, states no figure. layer=TEMPLATE asks for layers.

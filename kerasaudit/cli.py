@@ -159,11 +159,12 @@ def audit(
       file.py                   the builders in it (@kerasaudit.builder)
       file.py::builder          one function that returns a Keras model
       package.module:callable   the same, imported
-      a model file              .keras (or unzipped), .h5, .weights.h5, .weights.json,
-                                .npz, config .json: read where it lies, needs no Keras
-                                and runs nothing of it
-      its URL                   https://, s3://, gs://, hf://, …: only the parts needed
-                                are fetched; pip install "kerasaudit[remote]"
+      a model file              .keras (or unzipped), .h5, .weights.h5, .npz,
+                                .weights.json, config .json: read where it
+                                lies, needs no Keras and runs nothing of it
+      its URL                   https://, s3://, gs://, hf://, …: only the
+                                parts needed are fetched;
+                                pip install "kerasaudit[remote]"
       a glob                    'runs/*.keras'
       zoo:  zoo:lenet5          the bundled documented models
     Without a TARGET those in the settings are audited (targets in [tool.kerasaudit]).

@@ -60,7 +60,7 @@ def test_the_readme_names_only_options_and_commands_that_exist():
 
     helps = [
         CliRunner().invoke(command, [*name, "--help"]).output
-        for name in ([], ["audit"], ["diff"], ["gradients"])
+        for name in ([], ["audit"], ["claims"], ["diff"], ["gradients"])
     ]
     # pip's and pytest's own options are not ours
     ours = "\n".join(line for line in README.splitlines() if "venv" not in line)

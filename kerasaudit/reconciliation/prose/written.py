@@ -38,6 +38,8 @@ _SPACE = "[ \t\u00a0\u2009\u202f]"
 _UNIT = r"(?:MACs?|MAdds?|FLOPs?|FLOPS|params?)(?![^\W_])"
 # Where a number or its suffix ends: not in a word, a larger number, a range, a power or a product.
 _END = rf"(?:(?![^\W_]|[.,–^×·/-][0-9]|{_SPACE}[0-9]{{3}}(?![0-9])|{_SPACE}?%)|(?={_UNIT}))"
+# A unit that is not read, so that "20 mio" is not taken for 20.
+_NO_UNIT = rf"(?!{_SPACE}?(?i:[kmgt]i?b|kilo|mega|giga|tera|mio|mln|mrd|bn))"
 _WHOLE = (
     r"(?P<whole>[0-9]{1,3}(?P<separator>[,_\u00a0\u2009\u202f])[0-9]{3}"
     r"(?:(?P=separator)[0-9]{3})*|[0-9]+)"
@@ -51,7 +53,7 @@ _TUPLE = re.compile(r"\((?:None,[ ]*)?(?P<extents>[0-9]+(?:,[ ]*[0-9]+)*),?\)")
 def _number(scales: Mapping[str, int]) -> re.Pattern[str]:
     names = "|".join(sorted(filter(None, scales), key=len, reverse=True))
     decimals, suffix = r"(?P<decimals>\.[0-9]+)?", rf"(?P<gap>{_SPACE}?)(?P<suffix>{names})"
-    return re.compile(f"{_WHOLE}{decimals}(?:{suffix})?{_END}")
+    return re.compile(f"{_WHOLE}{decimals}(?:{suffix}{_END}|{_END}{_NO_UNIT})")
 
 
 _EXAMPLES = {"count": "61,706", "bytes": "20 MiB", "shape": "26 × 26 × 32"}

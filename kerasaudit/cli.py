@@ -390,7 +390,7 @@ def claims(
     QUANTITY  params, trainable_params, non_trainable_params, macs, flops,
               backward_macs, bytes, activations, activation_bytes,
               peak_activation_bytes, layers, output_shape, feature_maps,
-              receptive_field
+              receptive_field; "layers" counts input layers, too
     figure    61,706   61706   61.7k   0.42M   25.6 million   4.1 GMACs   20 MiB
               26 × 26 × 32   (26, 26, 32)   **61,706**   `61,706`
               One with a suffix stands for all that rounds to it.
@@ -406,8 +406,8 @@ def claims(
 
     \b
     An empty cell, or a dash, states no figure. layer=TEMPLATE asks for layers.
-    Marks inside code are examples, and are not judged. A mark that begins a
-    line is fine, but Markdown takes the rest of that line for HTML.
+    Marks inside code are examples, and are not judged. After a mark that begins
+    a line, Markdown takes the rest of the line for HTML.
 
     --fix changes the figures alone and keeps the form of each; one that cannot be judged stays as
     it is. Exits with 0 if all figures are right (or were put right), 1 if one is wrong, 2 if one

@@ -258,6 +258,8 @@ def test_a_mark_elsewhere_is_one(folder, text, newline):
 
 def test_a_line_may_end_between_a_mark_and_its_figure(folder):
     assert statuses(check(f"> It has {mark('conv params')}\n> 320 parameters")) == ["ok"]
+    assert statuses(check(f"{mark('conv params')}\n**320** parameters")) == ["ok"]
+    assert statuses(check(f"{mark('conv params')}\n\n320 parameters")) == ["unreadable"]
     assert statuses(check("<!-- kerasaudit:\n net.json\n conv params -->320")) == ["ok"]
 
 
@@ -275,7 +277,7 @@ def test_comments_of_others_are_no_marks(folder):
 def test_any_text_is_read(text):
     for comment in read_comments(text):
         assert text.startswith("<!--", comment.start)
-        assert comment.start < comment.end <= comment.block_end <= len(text)
+        assert comment.start < comment.end <= comment.reach <= len(text)
 
 
 # -- the figure as written --------------------------------------------------------------------

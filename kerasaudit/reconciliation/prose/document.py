@@ -19,7 +19,14 @@ from kerasaudit.location import Location
 from kerasaudit.reconciliation.audit import attempt, audit, status_of
 from kerasaudit.reconciliation.findings import finding
 from kerasaudit.reconciliation.prose.mark import Mark, TableMark, filled, header, is_mark, read_mark
-from kerasaudit.reconciliation.prose.page import Cell, Comment, Table, place, read_comments
+from kerasaudit.reconciliation.prose.page import (
+    Cell,
+    Comment,
+    Table,
+    line_starts,
+    place,
+    read_comments,
+)
 from kerasaudit.reconciliation.prose.written import Written, read_figure
 from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.reconciliation.truth import QUANTITIES, Truth, in_words, truth_of
@@ -89,11 +96,12 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A file that was read: its text without the byte order mark, and what is asked for in it."""
+    """A file that was read: its text without a byte order mark, and what is asked for in it."""
 
     file: str
     content: bytes
     text: str
+    lines: tuple[int, ...]
     asked: tuple[_Asked, ...]
 
 
@@ -191,7 +199,7 @@ def _read(file: str) -> _Text:
             f"{file}:{line}: expected text in UTF-8, received the byte 0x{byte:02x}"
         ) from error
     text = text.removeprefix(_BOM)
-    return _Text(file, content, text, tuple(_all_asked(text)))
+    return _Text(file, content, text, tuple(line_starts(text)), tuple(_all_asked(text)))
 
 
 def _all_asked(text: str) -> Iterator[_Asked]:
@@ -211,7 +219,7 @@ def _asked(text: str, comment: Comment) -> Iterator[_Asked]:
         return
     mark = read_mark(comment.content)
     if isinstance(mark, Mark):
-        yield _figure(text, comment.start, comment.end, comment.block_end, mark, comment.cell)
+        yield _figure(text, comment.start, comment.end, comment.reach, mark, comment.cell)
     elif comment.table is None:
         raise MarkError("expected a table on the line below the mark")
     else:
@@ -255,7 +263,7 @@ def _subject(mark: Mark) -> str:
 
 
 def _judge(text: _Text, asked: _Asked, audits: Mapping[str, Audit | Failure]) -> _Judged:
-    line, column = place(text.text, asked.start)
+    line, column = place(text.lines, asked.start)
     mark, written = asked.mark, asked.written
     claim = ProseClaim(
         line=line,
@@ -271,7 +279,7 @@ def _judge(text: _Text, asked: _Asked, audits: Mapping[str, Audit | Failure]) ->
         message="confirmed",
     )
     if mark is None or written is None:
-        found: Finding | None = finding("KA208", text.file, asked.fault or "")
+        found: Finding | None = finding("KA208", Path(text.file).name, asked.fault or "")
     else:
         claim, found = _against(claim, mark, written, audits[mark.target])
     if found is not None:

@@ -7,6 +7,7 @@ so that a text can show what a mark looks like. The blocks are those of CommonMa
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-__all__ = ["Cell", "Comment", "Table", "place", "read_comments"]
+__all__ = ["Cell", "Comment", "Table", "line_starts", "place", "read_comments"]
 
 # Lines as Markdown has them: str.splitlines would break at form feeds and the like as well.
 _LINE_END = re.compile(r"\r\n?|\n")
@@ -51,15 +52,16 @@ class Table:
 class Comment:
     """An HTML comment that is one: `content` is what is between its ends, `end` where it ends.
 
-    `block_end` is where the paragraph, row or the like that it stands in ends; `cell` is the cell
-    of a table that it stands in, `table` the table that follows its block at once. `content` is
-    `None` where the comment is not closed.
+    What it speaks of ends at `reach`: the end of the paragraph, cell or the like that it stands in,
+    of the next line where Markdown takes its own for HTML. `cell` is the cell of a table that it
+    stands in, `table` the table that follows its block at once. `content` is `None` where the
+    comment is not closed.
     """
 
     start: int
     end: int
     content: str | None
-    block_end: int
+    reach: int
     cell: Cell | None = None
     table: Table | None = None
 
@@ -70,6 +72,7 @@ class _Block:
 
     start: int
     end: int
+    reach: int
     raw: bool = False
     cell: Cell | None = None
     table: Table | None = None
@@ -84,14 +87,19 @@ def read_comments(text: str) -> list[Comment]:
     return [comment for block in _blocks(text) for comment in _comments(text, block)]
 
 
-def place(text: str, offset: int) -> tuple[int, int]:
-    r"""The line and the column of a place in a text, both counted from 1.
+def line_starts(text: str) -> list[int]:
+    """Where the lines of a text begin."""
+    return [0, *(end.end() for end in _LINE_END.finditer(text))]
 
-    >>> place("one\r\ntwo", 6)
+
+def place(starts: Sequence[int], offset: int) -> tuple[int, int]:
+    r"""The line and the column of a place in a text whose lines begin there, counted from 1.
+
+    >>> place(line_starts("one\r\ntwo"), 6)
     (2, 2)
     """
-    ends = [end.end() for end in _LINE_END.finditer(text, 0, offset)]
-    return len(ends) + 1, offset - (ends[-1] if ends else 0) + 1
+    line = bisect_right(starts, offset)
+    return line, offset - starts[line - 1] + 1
 
 
 # -- blocks -------------------------------------------------------------------------------------
@@ -103,7 +111,7 @@ def _blocks(text: str) -> Iterator[_Block]:
     # Only the blocks are asked for: what is inside them is looked at here, for its place.
     parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}).enable("table").disable("inline")
     tokens = parser.parse(text)
-    starts = [0, *(end.end() for end in _LINE_END.finditer(text)), len(text)]
+    starts = [*line_starts(text), len(text)]
     right: tuple[bool, ...] = ()
     for number, token in enumerate(tokens):
         if token.type == "table_open":
@@ -113,11 +121,13 @@ def _blocks(text: str) -> Iterator[_Block]:
         start, end = _span(token, starts)
         if token.type == "tr_open":
             cells = _cells(text, start, end, right)
-            yield from (_Block(cell.start, cell.end, cell=cell) for cell in cells)
+            yield from (_Block(cell.start, cell.end, cell.end, cell=cell) for cell in cells)
         elif token.type == "html_block":
-            yield _Block(start, end, raw=True, table=_table(text, tokens[number + 1 :], starts))
+            table = _table(text, tokens[number + 1 :], starts)
+            next_line = starts[bisect_right(starts, end)] if end < len(text) else end
+            yield _Block(start, end, next_line, raw=True, table=table)
         else:
-            yield _Block(start, end)
+            yield _Block(start, end, end)
 
 
 def _span(token: Token, starts: Sequence[int]) -> tuple[int, int]:
@@ -142,7 +152,7 @@ def _comments(text: str, block: _Block) -> Iterator[Comment]:
             empty = re.compile("-?>").match(text, position, block.end)
             position = empty.end() if empty else end + 3 if closed else block.end
             content = "" if empty else text[found.end() : end] if closed else None
-            yield Comment(found.start(), position, content, block.end, block.cell, block.table)
+            yield Comment(found.start(), position, content, block.reach, block.cell, block.table)
 
 
 # -- tables -------------------------------------------------------------------------------------

@@ -167,6 +167,7 @@ def audit(
                                 pip install "kerasaudit[remote]"
       a glob                    'runs/*.keras'
       zoo:  zoo:lenet5          the bundled documented models
+
     Without a TARGET those in the settings are audited (targets in [tool.kerasaudit]).
     """
     with _OneLineErrors(debug):
@@ -370,9 +371,17 @@ def explain(
     metavar="PATH",
     help="Also write a report: the suffix names its format (.csv .json .md). Repeatable.",
 )
+@_limit_option
+@_config_option
 @_debug_option
 def claims(
-    files: tuple[str, ...], fix: bool, format_: str, paths: tuple[str, ...], debug: bool
+    files: tuple[str, ...],
+    fix: bool,
+    format_: str,
+    paths: tuple[str, ...],
+    limits: tuple[str, ...],
+    config: str | None,
+    debug: bool,
 ) -> None:
     """Judge the figures in Markdown files that are marked with what they are of.
 
@@ -420,7 +429,12 @@ def claims(
         for path in paths:
             report.check(path, Document)  # before the work, not after it
         with _Progress() as progress:
-            results = check_documents(files, fix=fix, started=progress.started)
+            results = check_documents(
+                files,
+                fix=fix,
+                limits=_parse_limits(limits, _settings(config)),
+                started=progress.started,
+            )
         for path in paths:
             report.save(results, path, Document)
         if format_ == "terminal":

@@ -148,6 +148,14 @@ def test_csv_and_markdown_are_saved_by_suffix_and_a_folder_is_refused(folder):
         assert told in result.stderr
 
 
+def test_limits_are_those_given_or_set(folder):
+    assert "config_bytes" in invoke("right.md", "--limit", "config_bytes=10").stdout
+    (folder / "kerasaudit.toml").write_text("[limits]\nconfig_bytes = 10\n")
+    result = invoke("right.md")
+    assert (result.exit_code, "config_bytes" in result.stdout) == (2, True)
+    assert invoke("right.md", "--config", "nowhere.toml").exit_code == 2
+
+
 def test_the_help_shows_a_mark_and_every_quantity():
     from kerasaudit.reconciliation.truth import QUANTITIES
 

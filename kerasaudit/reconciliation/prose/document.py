@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kerasaudit.config import DEFAULT_LIMITS, Limits
 from kerasaudit.errors import MarkError, TargetError
 from kerasaudit.finding import Finding
 from kerasaudit.location import Location
@@ -118,6 +119,7 @@ def check_documents(
     files: Iterable[str | Path],
     *,
     fix: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
     started: Callable[[str, int, int], object] = lambda *_: None,
 ) -> list[Document | Failure]:
     """Judge every marked figure in Markdown files; a file that cannot be read is a `Failure`.
@@ -128,6 +130,7 @@ def check_documents(
         fix: write the right figure in place of each wrong one, in the same form. A file is written
             whole or not at all; what is no figure stays as it is, byte for byte, but for the
             padding of a table's cells.
+        limits: how much of a model file is read before it is refused.
         started: called before each audit with the target, how many are done, and how many there
             are.
 
@@ -142,7 +145,7 @@ def check_documents(
     distinct = {os.path.realpath(file): os.fspath(file) for file in reversed(list(files))}
     given = list(distinct.values())[::-1]
     texts = [attempt(file, partial(_read, file)) for file in given]
-    audits = _audits(texts, started)
+    audits = _audits(texts, limits, started)
     results: list[Document | Failure] = []
     for text in texts:
         if isinstance(text, Failure):
@@ -166,7 +169,9 @@ def _document(file: str, judged: Sequence[_Judged]) -> Document:
 
 
 def _audits(
-    texts: Iterable[_Text | Failure], started: Callable[[str, int, int], object]
+    texts: Iterable[_Text | Failure],
+    limits: Limits,
+    started: Callable[[str, int, int], object],
 ) -> Mapping[str, Audit | Failure]:
     """What each target that any mark names is found to be."""
     targets = dict.fromkeys(
@@ -179,7 +184,7 @@ def _audits(
     audits: dict[str, Audit | Failure] = {}
     for done, target in enumerate(targets):
         started(target, done, len(targets))
-        audits[target] = attempt(target, partial(audit, target))
+        audits[target] = attempt(target, partial(audit, target, limits=limits))
     return audits
 
 

@@ -414,7 +414,8 @@ def claims(
       | lenet5 |     61,706 | 417k |
 
     \b
-    An empty cell, or a dash, states no figure. layer=TEMPLATE asks for layers.
+    An empty cell, or a dash, states no figure. layer={Layer} asks for layers,
+    and where the cell is "total", for the model.
     Marks inside code are examples, and are not judged. After a mark that begins
     a line, Markdown takes the rest of the line for HTML.
 

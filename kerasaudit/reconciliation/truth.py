@@ -79,9 +79,10 @@ def truth_of(
         if extents is None or quantity == "output_shape":
             return Truth(extents)
         return Truth(extents[-1] if extents else None)
-    field = QUANTITIES[quantity].field
-    assert field is not None
-    return Truth(getattr(holder, field))
+    asked = QUANTITIES[quantity]
+    if asked.field is None or not (asked.of_model if row is None else asked.of_layer):
+        return Truth()
+    return Truth(getattr(holder, asked.field))
 
 
 def _extents(

@@ -299,6 +299,7 @@ def test_any_text_is_read(text):
         ("4.1 GFLOPs", "count", 4_089_184_256, 5 * 10**9, "5.0 G"),
         ("580 MACs", "count", 580, 581, "581"),
         ("580MACs", "count", 580, 581, "581"),
+        ("16 MBConv blocks", "count", 16, 17, "17"),
         ("1.6B", "count", 1_557_611_200, 40, "0.00000004B"),
         ("60 k-fold", "count", 60_000, 61_000, "61 k"),
         ("1558M", "count", 1_557_611_200, 20_000_000_000, "20000M"),
@@ -337,10 +338,13 @@ def test_a_figure_is_read_and_written_in_its_form(text, kind, value, other, rewr
         *((text, "count") for text in ("98%", "98 %", "61,7061", "61,70", "61,706x", "1/3", "6e7")),
         *(
             (text, "count")
-            for text in ("10^6", "60–70k", "26×26", "20MB", "20 MiB", "60 mio", "v2x")
+            for text in ("10^6", "60–70k", "26×26", "20MB", "20 MiB", "60 mio", "9" * 5000, "v2x")
         ),
         *((text, "bytes") for text in ("MiB", "4.5", "20 MiBs", "61,706%")),
-        *((text, "shape") for text in ("26 × None", "(26, None)", "x", "26 × 26.5", "None")),
+        *(
+            (text, "shape")
+            for text in ("26 × None", "(26, None)", "x", "26 × 26.5", "None", "9" * 5000)
+        ),
     ],
 )
 def test_what_is_no_figure_is_refused(text, kind):
@@ -423,6 +427,16 @@ def test_a_cell_keeps_its_width_on_the_side_that_is_padded(folder):
         "| x | 320     |  1280 |",
         "| x |    320  |1,280|",
     ]
+
+
+def test_a_table_of_layers_may_have_a_row_for_the_model(folder):
+    document = check(
+        "<!-- kerasaudit: table target=net.json layer={Layer} params=Parameters output_shape=Map "
+        "-->\n| Layer | Map | Parameters |\n|---|---|--:|\n| conv | 26 × 26 × 32 | 320 |\n"
+        f"| `out` | 10 | {DENSE:,} |\n| **Total** | | {PARAMS:,} |"
+    )
+    assert statuses(document) == ["ok"] * 5
+    assert statuses(check(f"{mark('total receptive_field')}3 × 3")) == ["unjudged"]
 
 
 def test_a_mark_in_a_cell_needs_no_mark_above(folder):

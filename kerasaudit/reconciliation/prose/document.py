@@ -32,6 +32,7 @@ from kerasaudit.reconciliation.prose.written import Written, read_figure
 from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.reconciliation.truth import QUANTITIES, Truth, in_words, truth_of
 from kerasaudit.writing import write_whole
+from kerasaudit.zoo import TOTAL
 
 __all__ = ["Document", "ProseClaim", "check_documents"]
 
@@ -45,11 +46,11 @@ class ProseClaim:
     """A marked figure, judged: "ok", "wrong", "fixed", "unjudged" or "unreadable".
 
     `line` and `column`, counted from 1, are those of the figure (of the mark, where none follows
-    it). `target`, `layer` (`None`: the whole model) and `quantity` are what the mark asks for,
-    `written` is the figure as it stands, or stood before it was fixed. `derived`, `observed` and
-    `stored` are the figure on each side, a number or the extents of a shape, `None` where a side
-    does not know it. `replacement` is the right figure in the form of the written one, where that
-    is wrong.
+    it). `target`, `layer` (`None` or "total": the whole model) and `quantity` are what the mark
+    asks for, `written` is the figure as it stands, or stood before it was fixed. `derived`,
+    `observed` and `stored` are the figure on each side, a number or the extents of a shape, `None`
+    where a side does not know it. `replacement` is the right figure in the form of the written one,
+    where that is wrong.
     """
 
     line: int
@@ -191,12 +192,17 @@ def _audits(
 # -- what is asked for --------------------------------------------------------------------------
 
 
-def _read(file: str) -> _Text:
+def _content(file: str) -> bytes:
     try:
-        content = Path(file).read_bytes()
-        text = content.decode()
+        return Path(file).read_bytes()
     except OSError as error:
         raise TargetError(f"{file}: cannot be read: {error.strerror or error}") from error
+
+
+def _read(file: str) -> _Text:
+    content = _content(file)
+    try:
+        text = content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         byte = content[error.start]
@@ -305,7 +311,7 @@ def _against(
         return claim, finding("KA208", path, message)
     rows = {row.path: row for row in audited.layers}
     row = rows.get(mark.layer) if mark.layer is not None else None
-    if row is None and mark.layer is not None:
+    if row is None and mark.layer is not None and mark.layer.casefold() != TOTAL:
         near = ", ".join(list(rows)[:_FEW])
         message = f"{subject}: no layer has the path {mark.layer!r}; the model has {near}"
         return claim, finding("KA204", path, message)
@@ -385,7 +391,7 @@ def _fix(text: _Text, judged: Sequence[_Judged]) -> None:
         position = end
     fixed = "".join([*pieces, text.text[position:]]).encode()
     mark = _BOM.encode() if text.content.startswith(_BOM.encode()) else b""
-    if Path(text.file).read_bytes() != text.content:
+    if _content(text.file) != text.content:
         raise TargetError(f"{text.file}: was changed while it was judged; nothing is written")
     write_whole(text.file, [mark + fixed])
 

@@ -3,7 +3,7 @@
 A word with spaces in it stands in double quotes. The mark of a table stands above it,
 `kerasaudit: table target=TEMPLATE QUANTITY=HEADER …`, and asks for a figure in each row; `{Header}`
 in the template is the row's cell under that header. With `layer=TEMPLATE` the figures are those of
-a layer.
+a layer, or of the whole model where that says "total".
 """
 
 from __future__ import annotations

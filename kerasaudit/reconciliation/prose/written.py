@@ -39,20 +39,24 @@ _UNIT = r"(?:MACs?|MAdds?|FLOPs?|FLOPS|params?)(?![^\W_])"
 # Where a number or its suffix ends: not in a word, a larger number, a range, a power or a product.
 _END = rf"(?:(?![^\W_]|[.,–^×·/-][0-9]|{_SPACE}[0-9]{{3}}(?![0-9])|{_SPACE}?%)|(?={_UNIT}))"
 # A unit that is not read, so that "20 mio" is not taken for 20.
-_NO_UNIT = rf"(?!{_SPACE}?(?i:[kmgt]i?b|kilo|mega|giga|tera|mio|mln|mrd|bn))"
+_UNREAD = "[kmgt]i?b(?:it|yte)?s?|(?:kilo|mega|giga|tera)[a-z]*|mio|mln|mrd|bn"
+_NO_UNIT = rf"(?!{_SPACE}?(?i:{_UNREAD})(?![^\W_]))"
+# No model has a figure of more digits; Python reads none of some thousands.
 _WHOLE = (
     r"(?P<whole>[0-9]{1,3}(?P<separator>[,_\u00a0\u2009\u202f])[0-9]{3}"
-    r"(?:(?P=separator)[0-9]{3})*|[0-9]+)"
+    r"(?:(?P=separator)[0-9]{3}){0,9}|[0-9]{1,30})"
 )
 _EXTENT = re.compile("[0-9]+")
 _TIMES = rf"{_SPACE}*[×x*·]{_SPACE}*"
-_PRODUCT = re.compile(rf"(?P<extents>[0-9]+(?:{_TIMES}[0-9]+)*)(?![^\W_]|[.,][0-9]|{_TIMES}[^\W_])")
-_TUPLE = re.compile(r"\((?:None,[ ]*)?(?P<extents>[0-9]+(?:,[ ]*[0-9]+)*),?\)")
+_PRODUCT = re.compile(
+    rf"(?P<extents>[0-9]{{1,30}}(?:{_TIMES}[0-9]{{1,30}})*)(?![^\W_]|[.,][0-9]|{_TIMES}[^\W_])"
+)
+_TUPLE = re.compile(r"\((?:None,[ ]*)?(?P<extents>[0-9]{1,30}(?:,[ ]*[0-9]{1,30})*),?\)")
 
 
 def _number(scales: Mapping[str, int]) -> re.Pattern[str]:
     names = "|".join(sorted(filter(None, scales), key=len, reverse=True))
-    decimals, suffix = r"(?P<decimals>\.[0-9]+)?", rf"(?P<gap>{_SPACE}?)(?P<suffix>{names})"
+    decimals, suffix = r"(?P<decimals>\.[0-9]{1,30})?", rf"(?P<gap>{_SPACE}?)(?P<suffix>{names})"
     return re.compile(f"{_WHOLE}{decimals}(?:{suffix}{_END}|{_END}{_NO_UNIT})")
 
 
@@ -100,18 +104,19 @@ class _Number(Written):
 
     def rewritten(self, value: int | tuple[int, ...]) -> str:
         assert isinstance(value, int)
-        decimals, rounded = self.decimals, 0
-        while not rounded:
-            rounded = int(Fraction(value * 10**decimals, self.scale) + Fraction(1, 2))
-            if value == 0:
-                break
-            decimals += not rounded  # as many more as it takes not to say 0
-        digits = f"{rounded:0{decimals + 1}d}"
+        decimals = self.decimals
+        while value and not self._rounded(value, decimals):
+            decimals += 1  # as many more as it takes not to say 0
+        digits = f"{self._rounded(value, decimals):0{decimals + 1}d}"
         whole = f"{int(digits[: len(digits) - decimals]):,}"
         # Up to three digits do not show how more of them would be parted.
         separator = self.separator or ("," if len(self.whole) <= 3 else "")
         fraction = f".{digits[len(digits) - decimals :]}" if decimals else ""
         return f"{whole.replace(',', separator)}{fraction}{self.suffix}"
+
+    def _rounded(self, value: int, decimals: int) -> int:
+        """How many units of the last decimal the value has."""
+        return int(Fraction(value * 10**decimals, self.scale) + Fraction(1, 2))
 
     def difference(self, value: int | tuple[int, ...]) -> int | None:
         assert isinstance(value, int)

@@ -6,10 +6,11 @@ audited or recorded.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,8 +18,6 @@ from kerasaudit.errors import KerasAuditError, TargetError, one_line
 from kerasaudit.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kerasaudit.config import Limits
     from kerasaudit.gradients.run import Run
     from kerasaudit.gradients.summary import RunSummary
@@ -30,26 +29,34 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
 CLEAN, FINDINGS, INCOMPLETE, NOTHING = 0, 1, 2, 3
 _FORMATS = ("terminal", "json", "csv", "markdown", "html")
+_OF_PIPELINES = ("github", "junit", "sarif")
 
 
 # What several commands take.
-_format_option = click.option(
-    "--format",
-    "format_",
-    type=click.Choice(_FORMATS),
-    default="terminal",
-    show_default=True,
-    help="What to print.",
-)
+def _format_option_of(formats: Sequence[str]) -> Callable[[_Command], _Command]:
+    return click.option(
+        "--format",
+        "format_",
+        type=click.Choice(formats),
+        default="terminal",
+        show_default=True,
+        help="What to print.",
+    )
+
+
+_format_option = _format_option_of(_FORMATS)
 _save_option = click.option(
     "--save",
     "paths",
     multiple=True,
     metavar="PATH",
-    help="Also write a report: the suffix names its format (.html .csv .json .md, most .parquet); "
-    "a folder (PATH/) takes one for each model and an index. Repeatable.",
+    help="Also write a report: the suffix names its format (.html .csv .json .md, most .parquet, "
+    "of an audit .sarif, .xml: JUnit); a folder (PATH/) takes one for each model and an index. "
+    "Repeatable.",
 )
 _kwargs_option = click.option(
     "--kwargs", "arguments", metavar="JSON", help="Keyword arguments for a builder."
@@ -103,7 +110,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("targets", nargs=-1, metavar="[TARGET…]")
-@_format_option
+@_format_option_of((*_FORMATS, *_OF_PIPELINES))
 @_save_option
 @_kwargs_option
 @_input_shape_option
@@ -135,6 +142,12 @@ def command() -> None:
     help="Print every layer's working, or only a line for each model. [default: by their number]",
 )
 @_config_option
+@click.option(
+    "--allow-nothing",
+    is_flag=True,
+    help="Pass over a TARGET that holds no model; a .py file that does not speak of builders is "
+    "not even imported.",
+)
 @_debug_option
 def audit(
     targets: tuple[str, ...],
@@ -148,6 +161,7 @@ def audit(
     limits: tuple[str, ...],
     layers: bool | None,
     config: str | None,
+    allow_nothing: bool,
     debug: bool,
     **most: tuple[str, ...],
 ) -> None:
@@ -189,14 +203,16 @@ def audit(
                 against=against,
                 limits=_parse_limits(limits, settings),
                 started=progress.started,
+                pass_over=_passed_over if allow_nothing else None,
             )
             results = list(outcomes)
         results += settings.left_over(results, whole=not targets)
         for path in paths:
             report.save(results, path)
         _print(results, format_, layers)
+        _append_job_summary(results, format_)
         _report_failures(results, debug)
-        sys.exit(_exit_code(results))
+        sys.exit(CLEAN if allow_nothing and not results else _exit_code(results))
 
 
 @command.command()
@@ -618,6 +634,19 @@ def _print(results: list[Audit | Failure], format_: str, layers: bool | None) ->
         report.formats()["terminal"].write(results, sys.stdout, layers=layers, reasons=False)
     else:
         click.echo(report.render(results, format_), nl=False)
+
+
+def _passed_over(failure: Failure) -> None:
+    _say(f"passed over: {failure.message}")
+
+
+def _append_job_summary(results: list[Audit | Failure], format_: str) -> None:
+    """In a GitHub workflow, add what was printed for it to the job's summary too."""
+    from kerasaudit import report
+
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if format_ == "github" and summary:
+        report.append(results, "github-summary", summary)
 
 
 def _report_failures(results: Sequence[Audit | Diff | Document | Failure], debug: bool) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Location", "of_caller", "of_function"]
+__all__ = ["Location", "of_caller", "of_function", "of_target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +33,16 @@ def of_caller() -> Location:
     """Where the function that calls this one is itself called."""
     frame = sys._getframe(2)  # noqa: SLF001 - the one way to it that reads no source file
     return Location(frame.f_code.co_filename, frame.f_lineno)
+
+
+def of_target(target: str) -> Location | None:
+    """The file that a target names, before any `::`; `None` where it names none that is there.
+
+    >>> of_target("zoo:lenet5") is None
+    True
+    """
+    file = target.partition("::")[0]
+    try:
+        return Location(file) if os.path.isfile(file) else None  # noqa: PTH113 - any text is asked
+    except ValueError:  # a NUL in it
+        return None

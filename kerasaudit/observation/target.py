@@ -32,7 +32,14 @@ from kerasaudit.observation.stored import observe_contents
 from kerasaudit.observation.tree import HasRule
 from kerasaudit.zoo import Builder, Claim, Example
 
-__all__ = ["Subject", "observe_file", "one_subject", "resolve", "resolve_builder"]
+__all__ = [
+    "Subject",
+    "observe_file",
+    "one_subject",
+    "refuse_without_builder",
+    "resolve",
+    "resolve_builder",
+]
 
 # What a folder is searched for. Any file that is named itself is read, whatever its name.
 _MODEL_FILES = ("*.keras", "*.h5", "*.hdf5", "*.weights.npz", "*.json")
@@ -107,6 +114,21 @@ def one_subject(target: object, arguments: Mapping[str, Any] | None = None) -> S
             "kerasaudit.audit_all takes several"
         )
     return subjects[0]
+
+
+def refuse_without_builder(target: str) -> None:
+    """Raise `NothingFoundError` for a Python file whose text does not hold the word "builder".
+
+    To find the builders of a file it is imported, which runs it: a file that has nothing to do with
+    them is better left alone.
+    """
+    path = Path(target)
+    try:
+        speaks = path.suffix.lower() != ".py" or b"builder" in path.read_bytes()
+    except OSError:
+        return  # resolving the target says what is the matter with it
+    if not speaks:
+        raise NothingFoundError(f"{path}: no builder marked with @kerasaudit.builder in this file")
 
 
 def resolve_builder(

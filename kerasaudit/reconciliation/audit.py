@@ -13,8 +13,15 @@ from kerasaudit.derivation.rule import classes_with_user_rules
 from kerasaudit.derivation.traced import complete, derive_traced, has_rule
 from kerasaudit.errors import ConfigError, KerasAuditError, NothingFoundError, TargetError, one_line
 from kerasaudit.finding import ERROR, Finding
+from kerasaudit.location import of_target
 from kerasaudit.observation.observed import Observation
-from kerasaudit.observation.target import Subject, observe_file, one_subject, resolve
+from kerasaudit.observation.target import (
+    Subject,
+    observe_file,
+    one_subject,
+    refuse_without_builder,
+    resolve,
+)
 from kerasaudit.reconciliation.budget import Budget, judge_budgets
 from kerasaudit.reconciliation.claims import judge
 from kerasaudit.reconciliation.gradient_claims import ExampleClaims
@@ -105,17 +112,26 @@ def audit_all(
     against: object = None,
     limits: Limits = DEFAULT_LIMITS,
     started: Callable[[str, int, int], object] = lambda *_: None,
+    pass_over: Callable[[Failure], object] | None = None,
 ) -> Iterator[Audit | Failure]:
     """Audit every model that the targets name, one after the other, in order.
 
     A target or model that cannot be audited becomes a `Failure` with the reason, and the others
     are audited all the same. `policy_of` gives what is asked of the model with a target's name;
     what is given beside it is asked of every model, and goes before. `started` is called before
-    each audit with the model's name, how many are done, and how many there are.
+    each audit with the model's name, how many are done, and how many there are. With `pass_over`
+    a target that holds no model is no failure: `pass_over` is told, and a Python file that cannot
+    hold a builder is not imported to find that out.
     """
     architecture = _architecture(against)
     asked = policy(budgets, exempt, severity)
-    entries = [entry for target in targets for entry in _entries(target, arguments)]
+    entries = [
+        entry
+        for target in targets
+        for entry in _entries(target, arguments, unread=pass_over is not None)
+    ]
+    if pass_over is not None:
+        entries = list(_passing_over(entries, pass_over))
     for done, entry in enumerate(entries):
         if isinstance(entry, Failure):
             yield entry
@@ -134,9 +150,26 @@ def audit_all(
         )
 
 
-def _entries(target: object, arguments: Mapping[str, Any] | None) -> Iterator[Subject | Failure]:
-    """The models that a target names; where it stops naming any, why."""
+def _passing_over(
+    entries: Iterable[Subject | Failure], told: Callable[[Failure], object]
+) -> Iterator[Subject | Failure]:
+    for entry in entries:
+        if isinstance(entry, Failure) and entry.nothing:
+            told(entry)
+        else:
+            yield entry
+
+
+def _entries(
+    target: object, arguments: Mapping[str, Any] | None, *, unread: bool = False
+) -> Iterator[Subject | Failure]:
+    """The models that a target names; where it stops naming any, why.
+
+    `unread`: a Python file is left unread where its text speaks of no builder.
+    """
     try:
+        if unread and isinstance(target, str):
+            refuse_without_builder(target)
         yield from resolve(target, arguments)
     except KerasAuditError as error:
         yield _failure(str(target), error)
@@ -150,11 +183,13 @@ def attempt(target: str, work: Callable[[], _Made]) -> _Made | Failure:
         return _failure(target, error)
     except Exception as error:  # noqa: BLE001 - a fault of ours takes no other model with it
         described = one_line(f"{type(error).__name__}: {error}")
-        return Failure(target, f"{target}: kerasaudit itself failed, {described}", error=error)
+        message = f"{target}: kerasaudit itself failed, {described}"
+        return Failure(target, message, location=of_target(target), error=error)
 
 
 def _failure(target: str, error: KerasAuditError) -> Failure:
-    return Failure(target, str(error), isinstance(error, NothingFoundError), error=error)
+    nothing = isinstance(error, NothingFoundError)
+    return Failure(target, str(error), nothing, location=of_target(target), error=error)
 
 
 def audit_subject(

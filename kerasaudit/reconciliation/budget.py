@@ -15,7 +15,7 @@ from kerasaudit.finding import Finding
 from kerasaudit.reconciliation.findings import finding
 from kerasaudit.reconciliation.result import BudgetRow, LayerRow, Totals
 
-__all__ = ["QUANTITIES", "Budget", "judge_budgets"]
+__all__ = ["QUANTITIES", "TOTAL", "Budget", "judge_budgets"]
 
 TOTAL = "total"
 

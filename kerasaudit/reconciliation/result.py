@@ -286,7 +286,9 @@ class Audit:
         return frame
 
     def save(self, path: str | Path) -> None:
-        """Write a report; the suffix of `path` names its format: .html .csv .json .md .parquet.
+        """Write a report; the suffix of `path` names its format.
+
+        It is one of .html, .csv, .json, .md, .parquet, .sarif and .xml (JUnit).
 
         Raises:
             TargetError: no report has that suffix, or the file cannot be written.

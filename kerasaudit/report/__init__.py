@@ -1,10 +1,10 @@
 """Renders results; one module a format; computes nothing.
 
 A format is a module that declares `FORMAT` (its name), `SUFFIX` (of its files, `None` for a format
-that is not saved) and `render(results) -> str` (or `bytes`, or an iterator of pieces of text, where
-the whole may be large). Adding such a module adds the format; nothing else is edited. A format
-imports the library it needs where it renders, so that finding the formats costs nothing and asking
-for JSON loads neither Jinja nor rich nor pandas.
+that is not saved; a second one may stand in `ALSO`) and `render(results) -> str` (or `bytes`, or an
+iterator of pieces of text, where the whole may be large). Adding such a module adds the format;
+nothing else is edited. A format imports the library it needs where it renders, so that finding the
+formats costs nothing and asking for JSON loads neither Jinja nor rich nor pandas.
 
 There are five families of results: audits, whose formats are the modules of this package,
 recorded runs of gradients, whose formats are those of `kerasaudit.report.gradients`, diffs, whose
@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from kerasaudit.errors import TargetError
 from kerasaudit.reconciliation.result import Audit, Failure
+from kerasaudit.report.places import in_repository, placed
 from kerasaudit.writing import write_whole
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from kerasaudit.reconciliation.differences import Diff
     from kerasaudit.reconciliation.prose.document import Document
 
-__all__ = ["check", "formats", "render", "save"]
+__all__ = ["append", "check", "formats", "render", "save"]
 
 # A name out of a JSON file may hold half a surrogate pair, which no file and no terminal takes.
 _ESCAPED = "backslashreplace"
@@ -138,7 +139,7 @@ def save(results: Sequence[Result], path: str | Path, family: type = Audit) -> N
 
     >>> save([], "report.xls")
     Traceback (most recent call last):
-    kerasaudit.errors.TargetError: report.xls: no report has the suffix '.xls'; known are .csv, .html, .json, .md, .parquet
+    kerasaudit.errors.TargetError: report.xls: no report has the suffix '.xls'; known are .csv, .html, .json, .md, .parquet, .sarif, .sarif.json, .xml
     """  # noqa: E501
     path_as_given = os.fspath(path)
     family = _family(results, family)
@@ -147,6 +148,25 @@ def save(results: Sequence[Result], path: str | Path, family: type = Audit) -> N
         _save_folder(results, Path(path_as_given), family)
         return
     _write(Path(path), _content(results, _format_of(Path(path), family), family))
+
+
+def append(results: Sequence[Result], format: str, path: str | Path) -> None:  # noqa: A002
+    """Append a report to a file that others write to as well, such as a job's summary.
+
+    Args:
+        results: what was audited or recorded.
+        format: the name of a format.
+        path: the file; it is made if it is not there.
+
+    Raises:
+        TargetError: there is no such format, or the file cannot be written.
+    """
+    text = render(results, format)
+    try:
+        with Path(path).open("ab") as stream:
+            stream.write(text.encode())
+    except OSError as error:
+        raise TargetError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def check(path: str | Path, family: type = Audit) -> None:
@@ -165,8 +185,15 @@ def _is_folder(path: str) -> bool:
 
 
 def _format_of(path: Path, family: type) -> str:
-    known = {module.SUFFIX: name for name, module in formats(family).items() if module.SUFFIX}
-    suffix = path.suffix.lower()
+    known = {
+        suffix: name
+        for name, module in formats(family).items()
+        for suffix in (module.SUFFIX, getattr(module, "ALSO", None))
+        if suffix
+    }
+    # Of two suffixes together the longer one: .sarif.json is not the other JSON.
+    together = "".join(path.suffixes[-2:]).lower()
+    suffix = together if together in known else path.suffix.lower()
     if suffix not in known:
         names = ", ".join(sorted(known))
         raise TargetError(f"{path}: no report has the suffix {suffix!r}; known are {names}")
@@ -261,8 +288,10 @@ def _placeless(result: Result) -> Result:
     file, target = _short(result.target)
     if isinstance(result, Failure):
         short = target.partition("::")[0]
-        return replace(result, target=target, message=result.message.replace(file, short))
-    return replace(result, target=target)
+        message = result.message.replace(file, short)
+        place = in_repository(result.location)
+        return replace(result, target=target, message=message, location=place)
+    return replace(placed(result) if isinstance(result, Audit) else result, target=target)
 
 
 def _short(target: str) -> tuple[str, str]:

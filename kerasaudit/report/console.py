@@ -31,6 +31,9 @@ STYLES = {
     "unreadable": "bold yellow",
     "exempt": "dim",
     "fixed": "bold green",
+    "over": "bold red",
+    "unknown": "bold yellow",
+    "warning": "bold yellow",
 }
 # For a stream that cannot carry these characters: "?" in place of "✓" would say another thing.
 _PLAIN = str.maketrans(

@@ -1,7 +1,9 @@
 """CSV: the table of layers, a row for each layer of each audit, for spreadsheets.
 
 Figures are raw integers, a cell is empty where nothing is known. A target that could not be
-audited is one row with the status "failed" and its message under `reason`.
+audited is one row with the status "failed" and its message under `reason`, a budget one after the
+layers, without figures of its own (so that a column sums to the model) and with what is taken of it
+under `reason`.
 
 A spreadsheet takes a text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return for a
 formula, and names come from files that others wrote: such a text has an apostrophe put before it.
@@ -13,7 +15,8 @@ import csv
 import io
 from collections.abc import Sequence
 
-from kerasaudit.reconciliation.result import Audit, Failure, LayerRow
+from kerasaudit.reconciliation.result import Audit, BudgetRow, Failure, LayerRow
+from kerasaudit.report import wording
 from kerasaudit.report.wording import printable
 
 __all__ = ["COLUMNS", "FORMAT", "SUFFIX", "cell", "render", "text_cell"]
@@ -70,12 +73,25 @@ def render(results: Sequence[Audit | Failure]) -> str:
             continue
         for layer in result.layers:
             writer.writerow(_row(result, layer))
+        for budget in result.budgets:
+            writer.writerow(_budget_row(result, budget))
     return stream.getvalue()
 
 
 def _row(audit: Audit, layer: LayerRow) -> list[str | int | float]:
     values = (getattr(layer, column) for column in _LAYER_COLUMNS)
     return [cell(value) for value in (audit.target, audit.name, *values)]
+
+
+def _budget_row(audit: Audit, budget: BudgetRow) -> list[str | int | float]:
+    known = {
+        "target": audit.target,
+        "model": audit.name,
+        "path": budget.subject,
+        "status": wording.budget_status(audit, budget),
+        "reason": f"budget: {wording.budget(budget)}",
+    }
+    return [cell(known.get(column)) for column in COLUMNS]
 
 
 def cell(value: object) -> str | int | float:

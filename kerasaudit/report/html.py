@@ -19,6 +19,12 @@ __all__ = ["FORMAT", "SUFFIX", "fragment", "index", "render"]
 FORMAT = "html"
 SUFFIX = ".html"
 
+# What a page has besides its style sheet where findings are only warnings.
+_MILD = (
+    "section.findings.mild{border-color:var(--warn);background:none}"
+    "section.findings.mild .part,.findings .mild .code{color:var(--warn)}"
+)
+
 
 def render(results: Sequence[Audit | Failure]) -> str:
     """Render results as one page: an audit in full, or several after a table of them."""
@@ -33,6 +39,7 @@ def render(results: Sequence[Audit | Failure]) -> str:
         audits=audits,
         failures=failures,
         links=[f"#a{number}" for number in range(len(audits))],
+        rules=_MILD if any(map(wording.has_warnings, audits)) else "",
     )
 
 

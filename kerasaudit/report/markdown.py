@@ -5,8 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from kerasaudit.finding import Finding
-from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, LayerRow, StepRow, Totals
+from kerasaudit.finding import WARNING, Finding
+from kerasaudit.reconciliation.budget import QUANTITIES, TOTAL
+from kerasaudit.reconciliation.result import (
+    Audit,
+    BudgetRow,
+    ClaimRow,
+    Failure,
+    LayerRow,
+    StepRow,
+    Totals,
+)
 from kerasaudit.report import wording
 from kerasaudit.report.wording import MARKS, STATUS_WORDS, count, partition, printable, shape
 
@@ -60,6 +69,10 @@ def _audit(audit: Audit) -> Iterable[str]:
         yield "### Findings"
         yield "\n".join(_finding(finding) for finding in audit.findings)
     yield _totals(audit)
+    if audit.budgets:
+        yield "### Budgets"
+        rows = (_budget(audit, row) for row in audit.budgets)
+        yield table("|budget|on|taken|limit|status|", rows, right=(2, 3))
     if audit.claims:
         yield f"### Claims: {wording.claims_tally(audit.claims)}"
         yield table("|claim|working|claimed|derived|observed|status|", map(_claim, audit.claims))
@@ -116,6 +129,18 @@ def _layer(layer: LayerRow) -> list[str]:
     ]
 
 
+def _budget(audit: Audit, row: BudgetRow) -> list[str]:
+    status = wording.budget_status(audit, row)
+    words = STATUS_WORDS[row.status]
+    return [
+        QUANTITIES[row.quantity],
+        "the model" if row.subject == TOTAL else code(row.subject, cell=True),
+        count(row.actual),
+        count(row.limit),
+        f"{MARKS[status]} {words}{', a warning' if status == WARNING else ''}",
+    ]
+
+
 def _claim(claim: ClaimRow) -> list[str]:
     return [
         f"{code(claim.subject, cell=True)} {wording.quantity(claim.quantity)}",
@@ -134,7 +159,8 @@ def _step(step: StepRow) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    lines = [f"- **{finding.code}** {prose(finding.message)}"]
+    grade = " (warning)" if finding.severity == WARNING else ""
+    lines = [f"- **{finding.code}**{grade} {prose(finding.message)}"]
     if finding.working:
         lines.append(f"  working: {code(f'{finding.formula} = {finding.working}')}")
     if finding.expected is not None or finding.observed is not None:

@@ -9,7 +9,8 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from kerasaudit.finding import Finding
+from kerasaudit.finding import ERROR, WARNING, Finding
+from kerasaudit.reconciliation.budget import TOTAL
 from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, LayerRow, StepRow
 from kerasaudit.report import wording
 from kerasaudit.report.console import STYLES, WIDTH, indented, mark, marked, plain, styled
@@ -91,24 +92,7 @@ def _print(
     if len(results) != 1 or failures:
         if failures:
             console.print()
-        console.print(_tally(audits, failures))
-
-
-def _tally(audits: Sequence[Audit], failures: Sequence[Failure]) -> str:
-    noun = "model" if len(audits) == 1 else "models"
-    parts = [f"{len(audits)} {noun} audited"]
-    for status, words in (
-        ("ok", "ok"),
-        ("findings", "with findings"),
-        ("incomplete", "incomplete"),
-    ):
-        number = sum(audit.status == status for audit in audits)
-        parts += [f"{number} {words}"] if number else []
-    failed = sum(failure.code is None for failure in failures)
-    parts += [f"{failed} could not be"] if failed else []
-    beside = len(failures) - failed
-    parts += [f"{beside} finding{'s'[: beside > 1]} beside them"] if beside else []
-    return ", ".join(parts)
+        console.print(wording.headline(results))
 
 
 # -- several audits: a line each ------------------------------------------------------------------
@@ -159,11 +143,12 @@ def _print_audit(console: Console, audit: Audit) -> None:
     console.print()
     _print_layers(console, audit.layers)
     _print_totals(console, audit)
+    _print_budgets(console, audit)
     if audit.claims:
         console.print(styled(f"Claims: {wording.claims_tally(audit.claims)}", "bold"))
         _print_claims(console, audit.claims)
     if audit.findings:
-        console.print(styled(f"Findings: {len(audit.findings)}", "bold"))
+        console.print(styled(wording.findings_tally(audit).capitalize(), "bold"))
         _print_findings(console, audit.findings)
 
 
@@ -199,6 +184,15 @@ def _print_figures(console: Console, rows: Iterable[tuple[str, int | None, str]]
         console.print(indented(plain(f"{line}  {note}".rstrip() if fits else line), 2))
         if not fits:
             console.print(indented(plain(note), 4))
+
+
+def _print_budgets(console: Console, audit: Audit) -> None:
+    for row in audit.budgets:
+        whose = "" if row.subject == TOTAL else f"{printable(row.subject)}: "
+        line = mark(wording.budget_status(audit, row))
+        console.print(indented(line.append(f" budget  {whose}{wording.budget(row)}"), 2))
+    if audit.budgets:
+        console.print()
 
 
 # -- layers -----------------------------------------------------------------------------------
@@ -352,19 +346,11 @@ def _print_findings(console: Console, findings: Iterable[Finding]) -> None:
     printed = False
     for finding in findings:
         printed = True
-        line = styled(finding.code, "bold red").append(f" {printable(finding.message)}")
+        grave = finding.severity == ERROR
+        line = styled(finding.code, "bold red" if grave else STYLES[WARNING])
+        line.append("" if grave else " warning:").append(f" {printable(finding.message)}")
         console.print(indented(line, 2))
-        working = f"{finding.formula} = {finding.working}" if finding.working else None
-        difference = None if finding.difference is None else f"{finding.difference:+,}"
-        sides = [
-            ("working", working),
-            ("expected", finding.expected),
-            ("observed", finding.observed),
-            ("difference", difference),
-            ("cause", finding.cause),
-        ]
-        for name, value in sides:
-            if value is not None:
-                console.print(indented(plain(f"{name:<10}  {printable(value)}"), 8))
+        for name, value in wording.finding_sides(finding):
+            console.print(indented(plain(f"{name:<10}  {printable(value)}"), 8))
     if printed:
         console.print()

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from kerasaudit.finding import ERROR, WARNING, Finding
+from kerasaudit.reconciliation.budget import QUANTITIES
 from kerasaudit.reconciliation.result import (
     Audit,
+    BudgetRow,
     ClaimRow,
     Failure,
     LayerRow,
@@ -22,11 +25,18 @@ from kerasaudit.reconciliation.result import (
 __all__ = [
     "MARKS",
     "STATUS_WORDS",
+    "budget",
+    "budget_finding",
+    "budget_status",
     "claims_tally",
     "count",
     "coverage",
     "equation",
     "field",
+    "finding_sides",
+    "findings_tally",
+    "has_warnings",
+    "headline",
     "live",
     "memory",
     "partition",
@@ -59,6 +69,9 @@ MARKS = {
     "false": "✗",
     "unreadable": "?",
     "fixed": "✓",
+    "over": "✗",
+    "unknown": "?",
+    "warning": "!",
 }
 STATUS_WORDS = {
     "ok": "ok",
@@ -75,6 +88,9 @@ STATUS_WORDS = {
     "false": "false",
     "unreadable": "unreadable",
     "fixed": "fixed",
+    "over": "over budget",
+    "unknown": "unknown",
+    "warning": "warning",
 }
 _QUANTITIES = {
     "params": "parameters",
@@ -263,12 +279,81 @@ def axes(weight: WeightRow) -> str:
 
 
 def status_line(audit: Audit) -> str:
-    """The status in words, with how many findings there are."""
-    number = len(audit.findings)
-    if not number:
-        return STATUS_WORDS[audit.status]
-    noun = "finding" if number == 1 else "findings"
-    return f"{'incomplete, ' if audit.status == 'incomplete' else ''}{number} {noun}"
+    """The status in words, with how many findings there are, and how many are warnings."""
+    parts = [findings_tally(audit)] if audit.findings else []
+    if audit.status == "incomplete" or not any(one.severity == ERROR for one in audit.findings):
+        parts.insert(0, STATUS_WORDS[audit.status])
+    return ", ".join(parts)
+
+
+def has_warnings(audit: Audit) -> bool:
+    """Whether some of the findings do not count against the model."""
+    return any(finding.severity == WARNING for finding in audit.findings)
+
+
+def findings_tally(audit: Audit) -> str:
+    """How many findings there are; warnings, which do not count against a model, apart.
+
+    >>> from types import SimpleNamespace as One
+    >>> grades = [One(severity="error"), One(severity="warning"), One(severity="warning")]
+    >>> findings_tally(One(findings=grades)), findings_tally(One(findings=[]))
+    ('1 finding, 2 warnings', '')
+    """
+    severities = [finding.severity for finding in audit.findings]
+    counts = [("finding", severities.count(ERROR)), ("warning", severities.count(WARNING))]
+    return ", ".join(
+        f"{number:,} {noun}{'' if number == 1 else 's'}" for noun, number in counts if number
+    )
+
+
+def finding_sides(finding: Finding) -> list[tuple[str, str]]:
+    """What more a finding says than its message: a name and a text each."""
+    difference = None if finding.difference is None else f"{finding.difference:+,}"
+    sides = [
+        ("working", f"{finding.formula} = {finding.working}" if finding.working else None),
+        ("expected", finding.expected),
+        ("observed", finding.observed),
+        ("difference", difference),
+        ("cause", finding.cause),
+    ]
+    return [(name, text) for name, text in sides if text is not None]
+
+
+# -- budgets ------------------------------------------------------------------------------------
+
+_BROKEN_BUDGETS = ("KA501", "KA502", "KA503")
+
+
+def budget(row: BudgetRow) -> str:
+    """A budget in words: what is taken of it, and what is left.
+
+    >>> budget(BudgetRow("total", "params", 5_000_000, 34_826, "ok"))
+    'parameters 34,826 of 5,000,000, 4,965,174 left'
+    >>> budget(BudgetRow("dense", "params", 10_000, 16_010, "over"))
+    'parameters 16,010 of 10,000, 6,010 over'
+    """
+    text = f"{QUANTITIES[row.quantity]} {count(row.actual)} of {row.limit:,}"
+    if row.actual is None:
+        return text
+    left = row.limit - row.actual
+    return f"{text}, {left:,} left" if left >= 0 else f"{text}, {-left:,} over"
+
+
+def budget_finding(audit: Audit, row: BudgetRow) -> Finding | None:
+    """The finding that a budget which is not kept makes; `None` for one that is."""
+    observed = None if row.actual is None else f"{row.actual:,}"
+    figures = (row.subject, f"{row.limit:,}", observed)
+    for finding in audit.findings if row.status != "ok" else ():
+        same = (finding.path, finding.expected, finding.observed) == figures
+        if same and finding.code in _BROKEN_BUDGETS:
+            return finding
+    return None
+
+
+def budget_status(audit: Audit, row: BudgetRow) -> str:
+    """The status of a budget: "warning" where it is not kept and need not be."""
+    finding = budget_finding(audit, row)
+    return WARNING if finding is not None and finding.severity == WARNING else row.status
 
 
 def quantity(name: str) -> str:
@@ -334,3 +419,25 @@ def partition(results: Iterable[Audit | Failure]) -> tuple[list[Audit], list[Fai
         else:
             audits.append(result)
     return audits, failures
+
+
+def headline(results: Iterable[Audit | Failure]) -> str:
+    """How many models were audited, and how they fared.
+
+    >>> headline([Failure("net.py", "net.py: no such file")])
+    '0 models audited, 1 could not be'
+    """
+    audits, failures = partition(results)
+    parts = [f"{len(audits):,} model{'' if len(audits) == 1 else 's'} audited"]
+    for status, words in (
+        ("ok", "ok"),
+        ("findings", "with findings"),
+        ("incomplete", "incomplete"),
+    ):
+        number = sum(audit.status == status for audit in audits)
+        parts += [f"{number:,} {words}"] if number else []
+    failed = sum(failure.code is None for failure in failures)
+    beside = len(failures) - failed
+    parts += [f"{failed:,} could not be"] if failed else []
+    parts += [f"{beside:,} finding{'' if beside == 1 else 's'} beside them"] if beside else []
+    return ", ".join(parts)

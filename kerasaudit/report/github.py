@@ -50,7 +50,7 @@ def _last(results: Sequence[Audit | Failure], found: Sequence[Issue]) -> str:
 def _command(issue: Issue) -> str:
     place = issue.location
     properties = {
-        "file": None if place is None else place.file,
+        "file": None if place is None else printable(place.file),
         "line": None if place is None or place.line is None else str(place.line),
         "title": _title(issue),
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 import kerasaudit as ka
 from kerasaudit.finding import Finding
+from kerasaudit.location import Location
 from kerasaudit.reconciliation.result import Audit
 
 
@@ -101,3 +102,34 @@ def deep(layers: int) -> Audit:
     chain = [layer("Dense", name=f"dense_{number}", units=3) for number in range(layers)]
     first = layer("InputLayer", name="x", batch_shape=[None, 3])
     return ka.audit(sequential("deep", first, *chain))
+
+
+def budgeted(**severity: str) -> Audit:
+    """Budgets of every status on 28·28·1 → 3·3·1·32 + 32 = 320 → 21632·10 + 10 = 216,330.
+
+    The total of 216,650 keeps its budget of 1,000,000 with 783,350 left; the 320 of "conv" are 20
+    over 300; MACs are not known where the input size is not, which the second model is for.
+    """
+    config = sequential(
+        "net",
+        layer("InputLayer", name="x", batch_shape=[None, 28, 28, 1]),
+        layer("Conv2D", name="conv", filters=32, kernel_size=3),
+        layer("Flatten", name="flat"),
+        layer("Dense", name="dense", units=10),
+    )
+    budgets = [ka.Budget("params", "1M"), ka.Budget("params", 300, layer="conv", source="a file")]
+    return replace(
+        ka.audit(config, budgets=budgets, severity=severity),
+        target="models/net.py::net",
+        location=Location("models/net.py", 12),
+    )
+
+
+def unknown_macs() -> Audit:
+    """3·3·1·2 + 2 = 20 parameters, and MACs that no input size tells: a budget on the unknown."""
+    config = sequential(
+        "open",
+        layer("InputLayer", name="x", batch_shape=[None, None, None, 1]),
+        layer("Conv2D", name="conv", filters=2, kernel_size=3),
+    )
+    return ka.audit(config, budgets=[ka.Budget("macs", 1000)])

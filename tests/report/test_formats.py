@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from kerasaudit import TargetError, report
+from kerasaudit.finding import Finding
+from kerasaudit.location import Location
 from kerasaudit.reconciliation.result import Failure
 
-TEXT_FORMATS = ("csv", "html", "json", "markdown", "terminal")
+OF_PIPELINES = ("github", "github-summary", "junit", "sarif")
+TEXT_FORMATS = ("csv", "html", "json", "markdown", "terminal", *OF_PIPELINES)
 
 
 def test_every_format_is_found() -> None:
@@ -40,6 +43,7 @@ def test_a_format_is_a_module_and_nothing_else(tmp_path, monkeypatch, digits) ->
         ("markdown", ("rich", "jinja2", "pandas")),
         ("html", ("rich", "pandas")),
         ("terminal", ("jinja2", "pandas")),
+        *((name, ("rich", "jinja2", "pandas", "numpy")) for name in OF_PIPELINES),
     ],
 )
 def test_a_format_loads_its_own_library_alone(format_, unwanted) -> None:
@@ -55,10 +59,18 @@ def test_a_format_loads_its_own_library_alone(format_, unwanted) -> None:
 
 @pytest.mark.parametrize("format_", TEXT_FORMATS)
 def test_reports_reproduce_and_hold_no_place(format_, digits, monkeypatch, tmp_path) -> None:
-    here = replace(digits, target=f"{tmp_path}/models/cnn_coding.py::digits")
+    monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
     monkeypatch.chdir(tmp_path)
+    file = "models/cnn_coding.py"
+    here = replace(
+        digits,
+        target=f"{tmp_path}/{file}::digits",
+        location=Location(f"{tmp_path}/{file}", 7),
+        findings=(Finding("KA106", "conv2d", "it is", False),),
+    )
     text = report.render([here], format_)
-    assert text == report.render([digits], format_)
+    there = replace(here, target=digits.target, location=Location(file, 7))
+    assert text == report.render([there], format_)
     assert str(tmp_path) not in text
     assert text.endswith("\n")
     assert "\r" not in text
@@ -71,7 +83,9 @@ def test_a_path_outside_is_named_by_its_last_part() -> None:
 
 
 def test_an_unknown_format_is_one_line() -> None:
-    with pytest.raises(TargetError, match="no report format 'xml'; there are csv, html, json"):
+    with pytest.raises(
+        TargetError, match=r"no report format 'xml'; there are csv, github, .*html, json"
+    ):
         report.render([], "xml")
 
 
@@ -89,9 +103,34 @@ def test_the_suffix_names_the_format(suffix, digits, tmp_path) -> None:
 
 @pytest.mark.parametrize("name", ["report.xls", "report", "report.terminal"])
 def test_an_unknown_suffix_names_the_known_ones(name, digits, tmp_path) -> None:
-    with pytest.raises(TargetError, match=r"known are \.csv, \.html, \.json, \.md, \.parquet$"):
+    with pytest.raises(TargetError, match=r"known are \.csv, \.html, .*\.parquet, .*\.xml$"):
         digits.save(tmp_path / name)
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("a.sarif", '{\n "$schema"'),
+        ("a.sarif.json", '{\n "$schema"'),
+        ("A.SARIF.JSON", '{\n "$schema"'),
+        ("a.b.json", '{\n "schema_version"'),
+        ("a.xml", "<?xml"),
+        ("a.junit.xml", "<?xml"),
+    ],
+)
+def test_the_longer_of_two_suffixes_names_the_format(name, begins, digits, tmp_path) -> None:
+    digits.save(tmp_path / name)
+    assert (tmp_path / name).read_text("utf-8").startswith(begins)
+
+
+def test_what_others_write_to_is_appended_to(digits, tmp_path) -> None:
+    path = tmp_path / "summary.md"
+    path.write_text("before\n", encoding="utf-8")
+    report.append([digits], "github-summary", path)
+    assert path.read_text("utf-8") == "before\n" + report.render([digits], "github-summary")
+    with pytest.raises(TargetError, match=r"missing/summary\.md: cannot be written: No such file"):
+        report.append([digits], "github-summary", tmp_path / "missing" / "summary.md")
 
 
 def test_a_missing_folder_is_one_line(digits, tmp_path) -> None:

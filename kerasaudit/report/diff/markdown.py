@@ -10,10 +10,13 @@ from kerasaudit.report.diff import wording
 from kerasaudit.report.diff.wording import MARKS, STATUS_MARKS, Detail, listed, partition
 from kerasaudit.report.markdown import code, prose, table
 
-__all__ = ["FORMAT", "SUFFIX", "render"]
+__all__ = ["FORMAT", "MARKER", "SUFFIX", "render"]
 
 FORMAT = "markdown"
 SUFFIX = ".md"
+
+# Not shown: what posts the comment finds by it the one to replace.
+MARKER = "<!-- kerasaudit diff -->"
 
 _MOST = 200  # so many rows of a table stand in a comment, which may have 65,536 characters
 
@@ -22,13 +25,15 @@ def render(results: Sequence[Diff | Failure]) -> str:
     """Render results as Markdown.
 
     >>> print(render([Failure("a|b.json", "no such file")]))
+    <!-- kerasaudit diff -->
+    <BLANKLINE>
     ## Not audited
     <BLANKLINE>
     - `a|b.json`: no such file
     <BLANKLINE>
     """
     diffs, failures = partition(results)
-    blocks = ["\n\n".join(_diff(diff)) for diff in diffs]
+    blocks = [MARKER, *("\n\n".join(_diff(diff)) for diff in diffs)]
     if failures:
         lines = (f"- {code(f.target)}: {prose(f.message)}" for f in failures)
         blocks.append("## Not audited\n\n" + "\n".join(lines))

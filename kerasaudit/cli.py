@@ -212,7 +212,7 @@ def audit(
         _print(results, format_, layers)
         _append_job_summary(results, format_)
         _report_failures(results, debug)
-        sys.exit(CLEAN if allow_nothing and not results else _exit_code(results))
+        sys.exit(_exit_code(results))
 
 
 @command.command()

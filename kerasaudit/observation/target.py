@@ -116,11 +116,13 @@ def one_subject(target: object, arguments: Mapping[str, Any] | None = None) -> S
     return subjects[0]
 
 
-def refuse_without_builder(target: str) -> None:
+def refuse_without_builder(target: str | Path) -> None:
     """Raise `NothingFoundError` for a Python file whose text does not hold the word "builder".
 
     To find the builders of a file it is imported, which runs it: a file that has nothing to do with
     them is better left alone.
+
+    >>> refuse_without_builder(__file__)
     """
     path = Path(target)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from kerasaudit.config import DEFAULT_LIMITS, Limits
@@ -168,7 +169,7 @@ def _entries(
     `unread`: a Python file is left unread where its text speaks of no builder.
     """
     try:
-        if unread and isinstance(target, str):
+        if unread and isinstance(target, (str, Path)):
             refuse_without_builder(target)
         yield from resolve(target, arguments)
     except KerasAuditError as error:

@@ -160,7 +160,11 @@ def append(results: Sequence[Result], format: str, path: str | Path) -> None:  #
 
     Raises:
         TargetError: there is no such format, or the file cannot be written.
-    """
+
+    >>> append([], "github-summary", "no/such/folder/summary.md")
+    Traceback (most recent call last):
+    kerasaudit.errors.TargetError: no/such/folder/summary.md: cannot be written: No such file or directory
+    """  # noqa: E501
     text = render(results, format)
     try:
         with Path(path).open("ab") as stream:

@@ -87,7 +87,11 @@ def by_gravity(found: Iterable[Issue]) -> list[Issue]:
 
 
 def tally(found: Iterable[Issue]) -> str:
-    """How many errors and warnings there are: "2 errors, 1 warning"; "" if there are none."""
+    """How many errors and warnings there are: "2 errors, 1 warning"; "" if there are none.
+
+    >>> tally(issues([Failure("a.py", "no"), Failure("b.py", "no")]))
+    '2 errors'
+    """
     severities = [issue.severity for issue in found]
     counts = [(name, severities.count(name)) for name in (ERROR, WARNING)]
     return ", ".join(f"{n:,} {name}{'' if n == 1 else 's'}" for name, n in counts if n)

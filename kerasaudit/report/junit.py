@@ -30,17 +30,17 @@ __all__ = ["FORMAT", "SUFFIX", "render"]
 FORMAT = "junit"
 SUFFIX = ".xml"
 
-FAILURE, AN_ERROR = "failure", "error"  # the two elements by which a case is not passed
+_FAILURE, _ERROR = "failure", "error"  # the two elements by which a case is not passed
 
 # How a status that no finding explains counts.
 _UNEXPLAINED = {
-    "mismatch": FAILURE,
-    "unsupported": AN_ERROR,
-    "unbuilt": AN_ERROR,
-    "wrong": FAILURE,
-    "unjudged": AN_ERROR,
-    "over": FAILURE,
-    "unknown": AN_ERROR,
+    "mismatch": _FAILURE,
+    "unsupported": _ERROR,
+    "unbuilt": _ERROR,
+    "wrong": _FAILURE,
+    "unjudged": _ERROR,
+    "over": _FAILURE,
+    "unknown": _ERROR,
 }
 
 
@@ -80,7 +80,7 @@ def render(results: Sequence[Audit | Failure]) -> str:
 
 def _failed(failure: Failure) -> ElementTree.Element:
     case = ElementTree.Element("testcase", name="audit", classname=printable(failure.target))
-    kind = AN_ERROR if failure.code is None else FAILURE
+    kind = _ERROR if failure.code is None else _FAILURE
     _add(case, kind, failure.code or "not audited", failure.message, failure.message)
     return _counted(failure.target, [case])
 
@@ -98,8 +98,8 @@ def _suite(audit: Audit) -> ElementTree.Element:
 def _counted(name: str, cases: Sequence[ElementTree.Element]) -> ElementTree.Element:
     numbers = {
         "tests": len(cases),
-        "failures": sum(case.find(FAILURE) is not None for case in cases),
-        "errors": sum(case.find(AN_ERROR) is not None for case in cases),
+        "failures": sum(case.find(_FAILURE) is not None for case in cases),
+        "errors": sum(case.find(_ERROR) is not None for case in cases),
         "skipped": sum(case.find("skipped") is not None for case in cases),
     }
     suite = ElementTree.Element("testsuite", name=printable(name))
@@ -217,7 +217,7 @@ def _element(audit: Audit, case: _Case) -> ElementTree.Element:
     grave = [finding for finding in case.findings if finding.severity == ERROR]
     mild = [finding for finding in case.findings if finding.severity != ERROR]
     if grave:
-        kind = AN_ERROR if any(finding.incomplete for finding in grave) else FAILURE
+        kind = _ERROR if any(finding.incomplete for finding in grave) else _FAILURE
         codes = ", ".join(dict.fromkeys(finding.code for finding in grave))
         text = "\n".join(line for finding in grave for line in _lines(finding))
         _add(element, kind, codes, grave[0].message, text)

@@ -318,7 +318,7 @@ def test_the_action_is_composite_and_trusts_no_input() -> None:
     ],
 )
 def test_the_action_installs_what_is_asked_for(inputs, requirement, tmp_path) -> None:
-    runner = Runner(tmp_path, targets="x", **inputs)
+    runner = Runner(tmp_path, **inputs)
     done = runner.step("Install kerasaudit")
     assert done.returncode == 0, done.stderr
     asked = runner.asked.read_text("utf-8").splitlines()
@@ -352,3 +352,19 @@ def test_the_action_of_a_clean_model_succeeds(folder) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["audits"][0]["totals"]["params"] == 10
     assert runner.output.read_text("utf-8") == "exit-code=0\n"
+
+
+def test_the_action_audits_the_targets_of_the_settings(folder) -> None:
+    settings = '[tool.kerasaudit]\ntargets = ["good.json"]\n'
+    (folder / "pyproject.toml").write_text(settings, encoding="utf-8")
+    done = Runner(folder).step("Audit")
+    assert done.stdout == "kerasaudit: 1 model audited, 1 ok\n"
+
+
+def test_the_example_names_hooks_and_an_action_that_there_are() -> None:
+    project = ROOT / "examples" / "audited-project"
+    (repo,) = yaml.safe_load((project / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
+    assert {hook["id"] for hook in repo["hooks"]} <= hooks().keys()
+    text = (project / ".github" / "workflows" / "audit.yml").read_text("utf-8")
+    (step,) = re.findall(r"uses: kerasaudit/kerasaudit/(\S+)@", text)
+    assert (ROOT / step / "action.yml").is_file()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from kerasaudit.config import DEFAULT_LIMITS, Limits
 from kerasaudit.derivation.architecture import Architecture, derive_architecture
@@ -23,6 +23,7 @@ from kerasaudit.observation.target import (
     refuse_without_builder,
     resolve,
 )
+from kerasaudit.reconciliation.audited import Audited
 from kerasaudit.reconciliation.budget import Budget, judge_budgets
 from kerasaudit.reconciliation.claims import judge
 from kerasaudit.reconciliation.gradient_claims import ExampleClaims
@@ -32,17 +33,10 @@ from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.version import __version__
 from kerasaudit.zoo import Claim, checked_claims
 
-__all__ = ["Audited", "attempt", "audit", "audit_all", "audit_subject", "examine", "status_of"]
+__all__ = ["attempt", "audit", "audit_all", "audit_subject", "examine", "status_of"]
 
 _Made = TypeVar("_Made")
 _NOTHING_ASKED = Policy()
-
-
-class Audited(NamedTuple):
-    """An audit, and the architecture that it is of: `None` where nothing could be derived."""
-
-    audit: Audit
-    architecture: Architecture | None
 
 
 def audit(

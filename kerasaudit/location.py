@@ -1,4 +1,7 @@
-"""Where in a file something stands: what an annotation in a pull request points at."""
+"""Where in a file something stands: what an annotation in a pull request points at.
+
+And where nothing may depend on the place: targets without it, as reports and locks have them.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-__all__ = ["Location", "of_caller", "of_function", "of_target"]
+__all__ = ["Location", "of_caller", "of_function", "of_target", "placeless"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +50,20 @@ def of_target(target: str) -> Location | None:
         return Location(file) if os.path.isfile(file) else None  # noqa: PTH113 - any text is asked
     except ValueError:  # a NUL in it
         return None
+
+
+def placeless(target: str) -> tuple[str, str]:
+    """The path in a target, and the target with that path made short.
+
+    A path inside the working directory is written relative to it, any other by its last part.
+
+    >>> placeless(str(Path.cwd() / "models" / "net.py") + "::net")[1], placeless("zoo:lenet5")[1]
+    ('models/net.py::net', 'zoo:lenet5')
+    """
+    file, separator, name = target.partition("::")
+    path = Path(file)
+    if not path.is_absolute():
+        return file, target
+    here = Path.cwd()
+    short = path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
+    return file, f"{short}{separator}{name}"

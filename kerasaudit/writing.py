@@ -1,4 +1,4 @@
-"""Writing a file whole, or leaving it as it was."""
+"""Writing a file whole, or leaving it as it was; inside the folder that it is meant for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kerasaudit.errors import TargetError
 
-__all__ = ["write_whole"]
+__all__ = ["inside", "write_whole"]
 
 
 def write_whole(path: str | Path, pieces: Iterable[bytes]) -> None:
@@ -38,3 +38,20 @@ def write_whole(path: str | Path, pieces: Iterable[bytes]) -> None:
             beside.unlink(missing_ok=True)
     except OSError as error:
         raise TargetError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The path of that name in the folder, its parent made.
+
+    Raises:
+        TargetError: the parent cannot be made, or a link leads out of the folder.
+    """
+    path = folder / name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        root = folder.resolve()
+    except OSError as error:
+        raise TargetError(f"{path.parent}: cannot be made: {error.strerror or error}") from error
+    if not path.resolve().is_relative_to(root):
+        raise TargetError(f"{path}: leads out of {folder}")
+    return path

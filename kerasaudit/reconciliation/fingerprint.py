@@ -21,7 +21,7 @@ from kerasaudit.derivation.layer import LayerConfig, automatic_name
 from kerasaudit.derivation.memory import policy_name
 from kerasaudit.errors import ConfigError, one_line
 
-__all__ = ["Fingerprint", "Key", "fingerprint", "unnumbered"]
+__all__ = ["Fingerprint", "Key", "default_fingerprint", "fingerprint", "unnumbered"]
 
 Key = tuple[str, ...]
 
@@ -54,11 +54,23 @@ def fingerprint(layer: LayerConfig) -> Fingerprint:
     >>> found.names
     {('layer', 'name'): 'mine'}
     """
+    # A legacy file does not say whether "Add" is the operation or the layer: here they are one.
+    return _read(layer.keys[0].removeprefix("keras.ops."), layer.config)
+
+
+def default_fingerprint(kind: str) -> Fingerprint:
+    """What a layer of a class has where its config says nothing.
+
+    >>> default_fingerprint("Flatten").values[("data_format",)]
+    'channels_last'
+    """
+    return _read(kind, {})
+
+
+def _read(kind: str, config: Mapping[Any, Any]) -> Fingerprint:
     values: dict[Key, Any] = {}
     names: dict[Key, str] = {}
-    # A legacy file does not say whether "Add" is the operation or the layer: here they are one.
-    kind = layer.keys[0].removeprefix("keras.ops.")
-    stack = _entries((), layer.config, {**_EVERY_LAYER, **_defaults().get(kind, {})})
+    stack = _entries((), config, {**_EVERY_LAYER, **_defaults().get(kind, {})})
     while stack:
         key, value = stack.pop()
         value = _FORMS.get(key[-1], _same)(value)

@@ -16,6 +16,8 @@ from kerasaudit.location import Location
 if TYPE_CHECKING:
     import pandas
 
+    from kerasaudit.reconciliation.differences import Diff
+
 __all__ = [
     "Audit",
     "AxisRow",
@@ -237,7 +239,8 @@ class Audit:
 
     `status`: "ok", "findings" (something is wrong) or "incomplete" (something could not be
     audited, which outranks findings); findings that are warnings do not count. `notes` say what is
-    worth knowing and nothing wrong. `location` is where the builder stands, or the file.
+    worth knowing and nothing wrong. `location` is where the builder stands, or the file. `drift` is
+    where it parts from its lock; `None` where none was compared.
     """
 
     target: str
@@ -257,6 +260,7 @@ class Audit:
     notes: tuple[str, ...] = ()
     budgets: tuple[BudgetRow, ...] = ()
     location: Location | None = None
+    drift: Diff | None = None
 
     @property
     def ok(self) -> bool:

@@ -27,9 +27,10 @@ from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 from kerasaudit.errors import TargetError
+from kerasaudit.location import placeless
 from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.report.places import in_repository, placed
-from kerasaudit.writing import write_whole
+from kerasaudit.writing import inside, write_whole
 
 if TYPE_CHECKING:
     from kerasaudit.backprop.lesson import Lesson
@@ -225,23 +226,10 @@ def _save_folder(results: Sequence[Result], folder: Path, family: type) -> None:
             pages.append((_placeless(result), None))
             continue
         for name in _IN_FOLDER[family.__name__]:
-            _write(_inside(folder, f"{stem}{known[name].SUFFIX}"), _content([result], name, family))
+            _write(inside(folder, f"{stem}{known[name].SUFFIX}"), _content([result], name, family))
         pages.append((_placeless(result), f"{stem}{known['html'].SUFFIX}"))
     index = known["html"].index(pages)
-    _write(_inside(folder, "index.html"), index)
-
-
-def _inside(folder: Path, name: str) -> Path:
-    """The path of that name in the folder, its parent made; a link that leads out is refused."""
-    path = folder / name
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        root = folder.resolve()
-    except OSError as error:
-        raise TargetError(f"{path.parent}: cannot be made: {error.strerror or error}") from error
-    if not path.resolve().is_relative_to(root):
-        raise TargetError(f"{path}: leads out of {folder}")
-    return path
+    _write(inside(folder, "index.html"), index)
 
 
 def _stems(results: Sequence[Result]) -> Iterator[str | None]:
@@ -285,11 +273,10 @@ def _placeless(result: Result) -> Result:
     from kerasaudit.reconciliation.differences import Diff
 
     if isinstance(result, Diff):
-        old, new = (
-            replace(side, target=_short(side.target)[1]) for side in (result.old, result.new)
-        )
-        return replace(result, old=old, new=new)
-    file, target = _short(result.target)
+        return _placeless_diff(result)
+    if isinstance(result, Audit) and result.drift is not None:
+        result = replace(result, drift=_placeless_diff(result.drift))
+    file, target = placeless(result.target)
     if isinstance(result, Failure):
         short = target.partition("::")[0]
         message = result.message.replace(file, short)
@@ -298,15 +285,6 @@ def _placeless(result: Result) -> Result:
     return replace(placed(result) if isinstance(result, Audit) else result, target=target)
 
 
-def _short(target: str) -> tuple[str, str]:
-    """The path in a target, and the target with that path made short.
-
-    A path inside the working directory is written relative to it, any other by its last part.
-    """
-    file, separator, name = target.partition("::")
-    path = Path(file)
-    if not path.is_absolute():
-        return file, target
-    here = Path.cwd()
-    short = path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
-    return file, f"{short}{separator}{name}"
+def _placeless_diff(diff: Diff) -> Diff:
+    old, new = (replace(side, target=placeless(side.target)[1]) for side in (diff.old, diff.new))
+    return replace(diff, old=old, new=new)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from kerasaudit.config import Limits
     from kerasaudit.gradients.run import Run
     from kerasaudit.gradients.summary import RunSummary
+    from kerasaudit.reconciliation.audited import Audited
     from kerasaudit.reconciliation.budget import Budget
     from kerasaudit.reconciliation.differences import Diff
+    from kerasaudit.reconciliation.lock.folder import LockChange
     from kerasaudit.reconciliation.prose.document import Document
     from kerasaudit.reconciliation.result import Audit, Failure
     from kerasaudit.settings import Settings
@@ -66,6 +69,13 @@ _input_shape_option = click.option(
     metavar="SHAPE",
     help="Derive with this input shape, the batch axis first: 'None,224,224,3' or JSON.",
 )
+_exempt_option = click.option(
+    "--exempt",
+    "exemptions",
+    multiple=True,
+    metavar="LAYER=REASON",
+    help="Waive a layer (a path or a pattern), with the reason. Repeatable.",
+)
 _limit_option = click.option(
     "--limit",
     "limits",
@@ -80,6 +90,13 @@ _config_option = click.option(
     envvar="KERASAUDIT_CONFIG",
     help="The settings: a pyproject.toml or kerasaudit.toml. [default: the nearest one here or "
     "above]",
+)
+_locks_option = click.option(
+    "--locks",
+    "folder",
+    metavar="FOLDER",
+    envvar="KERASAUDIT_LOCKS",
+    help="Where the locks are. [default: locks in the settings, or audits]",
 )
 _debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 
@@ -114,13 +131,7 @@ def command() -> None:
 @_save_option
 @_kwargs_option
 @_input_shape_option
-@click.option(
-    "--exempt",
-    "exemptions",
-    multiple=True,
-    metavar="LAYER=REASON",
-    help="Waive a layer (a path or a pattern), with the reason. Repeatable.",
-)
+@_exempt_option
 @_budget_options
 @click.option(
     "--severity",
@@ -135,6 +146,16 @@ def command() -> None:
     metavar="TARGET",
     help="Hold a file's weights against the architecture of another target.",
 )
+@click.option(
+    "--locked", is_flag=True, help="Fail where a model is not what its lock says, or has none."
+)
+@click.option(
+    "--update-locks",
+    "update",
+    is_flag=True,
+    help="Write the locks of these models anew, and remove those of models that are gone.",
+)
+@_locks_option
 @_limit_option
 @click.option(
     "--layers/--no-layers",
@@ -158,6 +179,9 @@ def audit(
     exemptions: tuple[str, ...],
     severities: tuple[str, ...],
     against: str | None,
+    locked: bool,
+    update: bool,
+    folder: str | None,
     limits: tuple[str, ...],
     layers: bool | None,
     config: str | None,
@@ -186,33 +210,98 @@ def audit(
     """
     with _OneLineErrors(debug):
         from kerasaudit import report
-        from kerasaudit.reconciliation.audit import audit_all
+        from kerasaudit.reconciliation.audit import examine_all
+        from kerasaudit.reconciliation.lock.folder import orphans, update_locks
+        from kerasaudit.reconciliation.policy import policy
 
         for path in paths:
             report.check(path)  # before the work, not after it
         settings = _settings(config)
+        locks = _locks(folder, settings)
+        _refuse_idle_locks(compared=locked or update)
         with _Progress() as progress:
-            outcomes = audit_all(
+            outcomes = examine_all(
                 targets or _own_targets(settings),
                 _parse_shape(input_shape),
                 arguments=_parse_arguments(arguments),
-                exempt=dict(map(_parse_exemption, exemptions)),
-                budgets=_parse_budgets(most),
-                severity=dict(map(_parse_severity, severities)),
+                asked=policy(
+                    _parse_budgets(most),
+                    dict(map(_parse_exemption, exemptions)),
+                    dict(map(_parse_severity, severities)),
+                    locks if locked and not update else None,
+                ),
                 policy_of=settings.policy_of,
                 against=against,
                 limits=_parse_limits(limits, settings),
                 started=progress.started,
                 pass_over=_passed_over if allow_nothing else None,
             )
-            results = list(outcomes)
+            # What only locks are written from may be large, and is not kept for nothing.
+            kept = list(outcomes) if update else []
+            results = _audits(kept if update else outcomes)
+        unwritten = []
+        if update:
+            unwritten = _report_locks(update_locks(kept, locks, targets or None), err=True)
+        elif locked:
+            results += orphans(results, locks, targets or None)
         results += settings.left_over(results, whole=not targets)
         for path in paths:
             report.save(results, path)
         _print(results, format_, layers)
         _append_job_summary(results, format_)
-        _report_failures(results, debug)
-        sys.exit(_exit_code(results))
+        _report_failures([*results, *unwritten], debug)
+        sys.exit(INCOMPLETE if unwritten else _exit_code(results))
+
+
+@command.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET…]")
+@_locks_option
+@_kwargs_option
+@_input_shape_option
+@_exempt_option
+@_limit_option
+@_config_option
+@_debug_option
+def lock(
+    targets: tuple[str, ...],
+    folder: str | None,
+    arguments: str | None,
+    input_shape: str | None,
+    exemptions: tuple[str, ...],
+    limits: tuple[str, ...],
+    config: str | None,
+    debug: bool,
+) -> None:
+    r"""Write the locks of the models that TARGET names: what `audit --locked` holds them against.
+
+    A lock is a small JSON file of a model's architecture, weights and tallies, to be committed
+    and reviewed with the code. TARGET is as for `kerasaudit audit`. One that is not audited in
+    full is not locked; the lock of a model that is gone is removed. Exits with 0 if all are
+    locked, 2 if one could not be, 3 if there are none.
+    """
+    with _OneLineErrors(debug):
+        from kerasaudit.reconciliation.audit import examine_all
+        from kerasaudit.reconciliation.lock.folder import update_locks
+        from kerasaudit.reconciliation.policy import policy
+
+        settings = _settings(config)
+        with _Progress() as progress:
+            outcomes = list(
+                examine_all(
+                    targets or _own_targets(settings),
+                    _parse_shape(input_shape),
+                    arguments=_parse_arguments(arguments),
+                    asked=policy(exempt=dict(map(_parse_exemption, exemptions))),
+                    policy_of=settings.policy_of,
+                    limits=_parse_limits(limits, settings),
+                    started=progress.started,
+                )
+            )
+        changes = update_locks(outcomes, _locks(folder, settings), targets or None)
+        failures = [*_failures(_audits(outcomes)), *_report_locks(changes, err=False)]
+        _report_failures(failures, debug)
+        nothing = len(failures) == len(outcomes) and all(one.nothing for one in failures)
+        sys.exit(NOTHING if nothing else INCOMPLETE if failures else CLEAN)
 
 
 @command.command()
@@ -660,6 +749,29 @@ def _report_failures(results: Sequence[Audit | Diff | Document | Failure], debug
             traceback.print_exception(failure.error)
 
 
+def _audits(outcomes: Iterable[Audited | Failure]) -> list[Audit | Failure]:
+    from kerasaudit.reconciliation.result import Failure
+
+    return [one if isinstance(one, Failure) else one.audit for one in outcomes]
+
+
+def _refuse_idle_locks(*, compared: bool) -> None:
+    """A folder of locks with which nothing is compared would look like a check."""
+    given = click.get_current_context().get_parameter_source("folder")
+    if given is click.core.ParameterSource.COMMANDLINE and not compared:
+        raise TargetError("--locks: expected --locked or --update-locks beside it")
+
+
+def _report_locks(changes: Sequence[LockChange | Failure], *, err: bool) -> list[Failure]:
+    """Say what became of the locks, on standard output or error; what could not be written."""
+    from kerasaudit.reconciliation.result import Failure
+    from kerasaudit.report.locks import lines
+
+    for line in lines([one for one in changes if not isinstance(one, Failure)]):
+        click.echo(line, err=err)
+    return [one for one in changes if isinstance(one, Failure)]
+
+
 def _failures(results: Sequence[Audit | Diff | Document | Failure]) -> list[Failure]:
     from kerasaudit.reconciliation.result import Failure
 
@@ -772,6 +884,11 @@ def _settings(config: str | None) -> Settings:
     from kerasaudit.settings import find_settings, read_settings
 
     return find_settings() if config is None else read_settings(config)
+
+
+def _locks(folder: str | None, settings: Settings) -> Path:
+    """The folder of the locks: the one that was named, or the project's."""
+    return Path(folder) if folder else settings.locks or Path("audits")
 
 
 def _own_targets(settings: Settings) -> tuple[str, ...]:

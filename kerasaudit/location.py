@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Location", "of_caller", "of_function", "of_target", "placeless"]
+__all__ = ["Location", "is_path", "of_caller", "of_function", "of_target", "placeless"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +67,13 @@ def placeless(target: str) -> tuple[str, str]:
     here = Path.cwd()
     short = path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
     return file, f"{short}{separator}{name}"
+
+
+def is_path(target: str) -> bool:
+    """Whether a target names a file or folder, and not a URL, a bundled or an imported model.
+
+    >>> is_path("models/net.py::net"), is_path("zoo:lenet5"), is_path("package.module:build")
+    (True, False, False)
+    """
+    file = target.partition("::")[0]
+    return "://" not in file and not (":" in file and "/" not in file and os.sep not in file)

@@ -35,7 +35,7 @@ from typing import Any
 
 from kerasaudit.config import DEFAULT_LIMITS, Limits, checked_limits
 from kerasaudit.errors import ConfigError, KerasAuditError
-from kerasaudit.location import Location
+from kerasaudit.location import Location, is_path
 from kerasaudit.reconciliation.budget import QUANTITIES, Budget
 from kerasaudit.reconciliation.policy import Policy, policy
 from kerasaudit.reconciliation.result import Audit, Failure
@@ -114,7 +114,7 @@ class Settings:
         )
 
     def _from_root(self, target: str) -> str:
-        if not _is_path(target):
+        if not is_path(target):
             return target
         file, separator, builder = target.partition("::")
         path = os.path.relpath(Path(file).absolute(), self.root.absolute())
@@ -238,7 +238,7 @@ class _Reader:
 
     def _from_here(self, target: str) -> str:
         """A target as it is named from the working directory; a folder keeps its last slash."""
-        if not _is_path(target):
+        if not is_path(target):
             return target
         file, separator, builder = target.partition("::")
         path = Path(os.path.relpath(self.root / file)).as_posix()
@@ -313,9 +313,3 @@ class _Named:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, KerasAuditError):
             raise ConfigError(f"{self.where}: {error}") from error
-
-
-def _is_path(target: str) -> bool:
-    """Whether a target names a file or folder, and not a URL, a bundled or an imported model."""
-    file = target.partition("::")[0]
-    return "://" not in file and not (":" in file and "/" not in file and os.sep not in file)

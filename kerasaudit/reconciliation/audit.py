@@ -27,13 +27,14 @@ from kerasaudit.reconciliation.audited import Audited
 from kerasaudit.reconciliation.budget import Budget, judge_budgets
 from kerasaudit.reconciliation.claims import judge
 from kerasaudit.reconciliation.gradient_claims import ExampleClaims
+from kerasaudit.reconciliation.lock.drift import locked
 from kerasaudit.reconciliation.policy import Policy, policy
 from kerasaudit.reconciliation.reconcile import reconcile
 from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.version import __version__
 from kerasaudit.zoo import Claim, checked_claims
 
-__all__ = ["attempt", "audit", "audit_all", "audit_subject", "examine", "status_of"]
+__all__ = ["attempt", "audit", "audit_all", "audit_subject", "examine", "examine_all", "status_of"]
 
 _Made = TypeVar("_Made")
 _NOTHING_ASKED = Policy()
@@ -48,6 +49,7 @@ def audit(
     exempt: Mapping[str, str] | None = None,
     budgets: Iterable[Budget] | None = None,
     severity: Mapping[str, str] | None = None,
+    locks: str | Path | None = None,
     against: object = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Audit:
@@ -65,6 +67,8 @@ def audit(
         exempt: layers that are waived, `{path or pattern: reason}`, besides the builder's own.
         budgets: the most that the model or its layers may take.
         severity: "warning" for codes of findings that shall not count against the model.
+        locks: the folder of the locks that `kerasaudit lock` wrote: the model is held against its
+            own, and every drift is a finding.
         against: another target, of whose architecture a file is asked to hold the weights.
         limits: how much of a file is read before it is refused.
 
@@ -86,7 +90,7 @@ def audit(
     subject = one_subject(target, arguments)
     if claims is not None:
         subject = replace(subject, claims=checked_claims(claims))
-    terms = policy(budgets, exempt, severity)
+    terms = policy(budgets, exempt, severity, locks)
     other = _architecture(against)
     return audit_subject(subject, input_shape, against=other, limits=limits, terms=terms)
 
@@ -103,6 +107,7 @@ def audit_all(
     exempt: Mapping[str, str] | None = None,
     budgets: Iterable[Budget] | None = None,
     severity: Mapping[str, str] | None = None,
+    locks: str | Path | None = None,
     policy_of: Callable[[str], Policy] = lambda _: Policy(),
     against: object = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -118,8 +123,35 @@ def audit_all(
     a target that holds no model is no failure: `pass_over` is told, and a Python file that cannot
     hold a builder is not imported to find that out.
     """
+    outcomes = examine_all(
+        targets,
+        input_shape,
+        arguments=arguments,
+        asked=policy(budgets, exempt, severity, locks),
+        policy_of=policy_of,
+        against=against,
+        limits=limits,
+        started=started,
+        pass_over=pass_over,
+    )
+    for outcome in outcomes:
+        yield outcome if isinstance(outcome, Failure) else outcome.audit
+
+
+def examine_all(
+    targets: Iterable[object],
+    input_shape: object = None,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    asked: Policy = _NOTHING_ASKED,
+    policy_of: Callable[[str], Policy] = lambda _: Policy(),
+    against: object = None,
+    limits: Limits = DEFAULT_LIMITS,
+    started: Callable[[str, int, int], object] = lambda *_: None,
+    pass_over: Callable[[Failure], object] | None = None,
+) -> Iterator[Audited | Failure]:
+    """What `audit_all` gives, each audit with the architecture that it is of."""
     architecture = _architecture(against)
-    asked = policy(budgets, exempt, severity)
     entries = [
         entry
         for target in targets
@@ -135,7 +167,7 @@ def audit_all(
         yield attempt(
             entry.target,
             partial(
-                audit_subject,
+                examine,
                 entry,
                 input_shape,
                 against=architecture,
@@ -248,7 +280,25 @@ def examine(
         budgets=tuple(budgets),
         location=subject.location,
     )
-    return Audited(audit, architecture)
+    return _held(Audited(audit, architecture), terms)
+
+
+def _held(audited: Audited, terms: Policy) -> Audited:
+    """The model held against its lock, where that is asked."""
+    if terms.locks is None:
+        return audited
+    held, audit = locked(audited, terms.locks), audited.audit
+    findings = (*audit.findings, *terms.graded(held.findings))
+    return Audited(
+        replace(
+            audit,
+            status=status_of(findings),
+            findings=findings,
+            notes=(*audit.notes, *held.notes),
+            drift=held.drift,
+        ),
+        audited.architecture,
+    )
 
 
 def _observe(

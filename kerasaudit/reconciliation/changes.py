@@ -15,7 +15,7 @@ from kerasaudit.reconciliation.differences import (
 from kerasaudit.reconciliation.fingerprint import Fingerprint, Key
 from kerasaudit.reconciliation.result import LayerRow, WeightRow
 
-__all__ = ["ComparedLayer", "added", "changed", "form", "removed", "tally_change"]
+__all__ = ["ComparedLayer", "added", "changed", "form", "params_of", "removed", "tally_change"]
 
 # A layer's figures, beside its parameters, which are `trainable` and `non_trainable`.
 _TALLIES = (
@@ -97,15 +97,15 @@ def _change(
         new_class_name=other.class_name if other else None,
         old_position=old_position,
         new_position=new_position,
-        old_params=_params(one) if one else None,
-        new_params=_params(other) if other else None,
+        old_params=params_of(one) if one else None,
+        new_params=params_of(other) if other else None,
         old_output_shape=one.output_shape if one else None,
         new_output_shape=other.output_shape if other else None,
         **changes,
     )
 
 
-def _params(row: LayerRow) -> int | None:
+def params_of(row: LayerRow) -> int | None:
     """Its parameters: by arithmetic, or as far as that is not known, as they are held."""
     known = (one for one in (row.derived, row.observed, row.stored) if one is not None)
     return next(known, None)

@@ -330,6 +330,54 @@ _ALL = (
         "path.",
         "Remove it, or correct the pattern.",
     ),
+    Kind(
+        "KA511",
+        "a model is not what its lock says",
+        "The architecture or a figure of the model is another than the one that was locked.",
+        "A change of the model that nobody agreed to, or that nobody saw: what is trained, shipped "
+        "and quoted is no longer what was reviewed.",
+        "conv2d_1: filters 64 → 96, params 18,496 → 27,744 (+9,248).",
+        "Undo the change, or agree to it: kerasaudit lock TARGET (audit --update-locks) writes the "
+        "lock anew, and its diff is reviewed with the code.",
+    ),
+    Kind(
+        "KA512",
+        "a model has no lock",
+        "Models are held against their locks, and this one has none.",
+        "A model that is not locked may change without anyone seeing it.",
+        "net: no lock, expected audits/models/net.py/net.json (kerasaudit lock writes it).",
+        "Write it with kerasaudit lock TARGET, and commit it.",
+    ),
+    Kind(
+        "KA513",
+        "the figures of a locked model changed, the model did not",
+        "Config and connections of every layer are as locked, and a figure that is derived from "
+        "them is another: the arithmetic changed.",
+        "Either the figures that were agreed to were wrong, or those of now are.",
+        "conv2d: bias gone [32], params 320 → 288 (-32); rules 1 in the lock, rules 2 now.",
+        "Read what changed in the rules (kerasaudit's, or your own), and lock the model anew if "
+        "the new figures are right.",
+    ),
+    Kind(
+        "KA514",
+        "a lock is of no model",
+        "No model that was audited has the target that the lock is of, or the lock is not where "
+        "that model's is.",
+        "The model was removed or renamed, and what was agreed on for it holds nothing any more.",
+        "audits/models/gone.py/gone.json: a lock of 'models/gone.py::gone', which is no model that "
+        "was audited.",
+        "Remove the file, or write the locks anew: kerasaudit lock TARGET (audit --update-locks).",
+    ),
+    Kind(
+        "KA515",
+        "a lock cannot be read",
+        "The file is no lock, is another model's, or was written by a newer kerasaudit.",
+        "A model that is not held against its lock is not known to be the one that was locked.",
+        "audits/zoo/vgg16.json: expected a lock of schema version 1, received 2: a newer "
+        "kerasaudit wrote it.",
+        "Restore the file, upgrade kerasaudit, or write the lock anew: kerasaudit lock TARGET.",
+        incomplete=True,
+    ),
 )
 
 KINDS: dict[str, Kind] = {kind.code: kind for kind in _ALL}

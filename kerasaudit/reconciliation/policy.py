@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from kerasaudit.errors import ConfigError
 from kerasaudit.finding import SEVERITIES, Finding
@@ -19,13 +20,15 @@ class Policy:
     """Budgets that are held, layers that are waived, and the severity of findings by code.
 
     `shared` are those exemptions that are stated once for several models: one that a model does not
-    need is not its fault.
+    need is not its fault. `locks` is the folder of the locks that models are held against, `None`
+    if they are not.
     """
 
     budgets: tuple[Budget, ...] = ()
     exempt: Mapping[str, str] = field(default_factory=dict)
     severity: Mapping[str, str] = field(default_factory=dict)
     shared: frozenset[str] = frozenset()
+    locks: Path | None = None
 
     def and_then(self, other: Policy) -> Policy:
         """Both, the other one being the last word.
@@ -39,6 +42,7 @@ class Policy:
             {**self.exempt, **other.exempt},
             {**self.severity, **other.severity},
             (self.shared - other.exempt.keys()) | other.shared,
+            other.locks or self.locks,
         )
 
     def graded(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -54,6 +58,7 @@ def policy(
     budgets: Iterable[Budget] | None = None,
     exempt: Mapping[str, str] | None = None,
     severity: Mapping[str, str] | None = None,
+    locks: str | Path | None = None,
 ) -> Policy:
     """A policy out of what a user gives.
 
@@ -61,7 +66,12 @@ def policy(
         ConfigError: a budget is none, an exemption has no reason, or a severity is of no kind of
             finding.
     """
-    return Policy(_checked_budgets(budgets), checked_exemptions(exempt), checked_severity(severity))
+    return Policy(
+        _checked_budgets(budgets),
+        checked_exemptions(exempt),
+        checked_severity(severity),
+        locks=None if locks is None else Path(locks),
+    )
 
 
 def _checked_budgets(budgets: object) -> tuple[Budget, ...]:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.report import liveness, page, svg, wording
+from kerasaudit.report.diff import wording as diff_wording
 from kerasaudit.report.wording import partition, printable
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _MILD = (
     "section.findings.mild{border-color:var(--warn);background:none}"
     "section.findings.mild .part,.findings .mild .code{color:var(--warn)}"
 )
+_DRIFT_ROWS = 2000  # so many rows of a drift stand on the page
 
 
 def render(results: Sequence[Audit | Failure]) -> str:
@@ -32,9 +34,11 @@ def render(results: Sequence[Audit | Failure]) -> str:
     title = audits[0].name if len(audits) == 1 else "kerasaudit"
     if len(results) == 1 and not audits:
         title = failures[0].target
+    drifted = any(audit.drift is not None and audit.drift.differs for audit in audits)
     return page.page(
         _environment(),
         "audits.jinja",
+        styles=("style.css", "diff.css") if drifted else ("style.css",),
         title=printable(title),
         audits=audits,
         failures=failures,
@@ -76,6 +80,8 @@ def _environment() -> Environment:
             "bar": lambda stretches, number: Markup(svg.bar(stretches, number)),  # noqa: S704
             "liveness": lambda audit, number: Markup(liveness.area(audit, number)),  # noqa: S704
             "peak": liveness.peak,
+            "told": diff_wording,
+            "most_rows": _DRIFT_ROWS,
         },
         {"set_apart": wording.set_apart},
     )

@@ -85,6 +85,11 @@ def _audit(audit: Audit) -> Iterable[str]:
     )
     versions = ", ".join(f"{name} {value}" for name, value in sorted(audit.versions.items()))
     yield f"<sub>{prose(versions)}</sub>"
+    if audit.drift is not None and audit.drift.differs:
+        from kerasaudit.report.diff.markdown import sections  # which is made of what is here
+
+        yield f"## {code(audit.name)}: drift from the lock"
+        yield from sections(audit.drift)
 
 
 def _totals(audit: Audit) -> str:

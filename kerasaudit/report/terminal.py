@@ -15,6 +15,7 @@ from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, LayerRow,
 from kerasaudit.report import wording
 from kerasaudit.report.console import STYLES, WIDTH, indented, mark, marked, plain, styled
 from kerasaudit.report.console import write as write_to
+from kerasaudit.report.diff.terminal import print_diff
 from kerasaudit.report.wording import MARKS, STATUS_WORDS, count, partition, printable, shape
 
 if TYPE_CHECKING:
@@ -150,6 +151,10 @@ def _print_audit(console: Console, audit: Audit) -> None:
     if audit.findings:
         console.print(styled(wording.findings_tally(audit).capitalize(), "bold"))
         _print_findings(console, audit.findings)
+    if audit.drift is not None and audit.drift.differs:
+        console.print(styled("Drift from the lock", "bold"))
+        print_diff(console, audit.drift)
+        console.print()
 
 
 def _print_totals(console: Console, audit: Audit) -> None:

@@ -10,7 +10,7 @@ from kerasaudit.report.diff import wording
 from kerasaudit.report.diff.wording import MARKS, STATUS_MARKS, Detail, listed, partition
 from kerasaudit.report.markdown import code, prose, table
 
-__all__ = ["FORMAT", "MARKER", "SUFFIX", "render"]
+__all__ = ["FORMAT", "MARKER", "SUFFIX", "render", "sections"]
 
 FORMAT = "markdown"
 SUFFIX = ".md"
@@ -42,6 +42,11 @@ def render(results: Sequence[Diff | Failure]) -> str:
 
 def _diff(diff: Diff) -> Iterable[str]:
     yield f"## {STATUS_MARKS[diff.status]} {code(diff.old.name)} → {code(diff.new.name)}"
+    yield from sections(diff)
+
+
+def sections(diff: Diff) -> Iterable[str]:
+    """A diff without its heading: what was compared, the totals, the layers."""
     targets = f"{code(diff.old.target)} → {code(diff.new.target)}"
     yield f"{targets} · **{wording.status_line(diff)}**"
     lines = [

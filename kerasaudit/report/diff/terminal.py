@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["FORMAT", "SUFFIX", "render", "write"]
+__all__ = ["FORMAT", "SUFFIX", "print_diff", "render", "write"]
 
 FORMAT = "terminal"
 SUFFIX = None
@@ -65,14 +65,15 @@ def write(
 def _print(console: Console, results: Sequence[Diff | Failure], reasons: bool) -> None:
     diffs, failures = partition(results)
     for diff in diffs:
-        _print_diff(console, diff)
+        print_diff(console, diff)
     for failure in failures:
         message = failure.message if reasons else "not audited"
         told = message.startswith(failure.target)
         console.print(marked("failed", message if told else f"{failure.target}: {message}"))
 
 
-def _print_diff(console: Console, diff: Diff) -> None:
+def print_diff(console: Console, diff: Diff) -> None:
+    """Print one diff on a console."""
     head = styled(f"{printable(diff.name)}  ", "bold")
     line = f"{STATUS_MARKS[diff.status]} {wording.status_line(diff)}"
     console.print(head.append(line, _STATUS_STYLES[diff.status]))

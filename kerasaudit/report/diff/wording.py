@@ -148,12 +148,12 @@ def reasons(side: Side) -> list[str]:
 
 
 def versions_line(diff: Diff) -> str:
-    """The versions that both were audited with; of two where they differ."""
+    """The versions that both were audited with; of two where they differ. A lock has none."""
     old, new = (
         ", ".join(f"{name} {version}" for name, version in sorted(side.versions.items()))
         for side in (diff.old, diff.new)
     )
-    return old if old == new else f"{old} → {new}"
+    return " → ".join(filter(None, dict.fromkeys((old, new))))
 
 
 # -- layers -------------------------------------------------------------------------------------

@@ -91,12 +91,35 @@ def compare(lock: Lock, audited: Audited, place: str = "lock") -> Diff:
         lock: the model as it was.
         audited: the model as it is.
         place: what the diff calls the lock: its file.
+
+    >>> from kerasaudit.observation.target import one_subject
+    >>> from kerasaudit.reconciliation.audit import examine
+    >>> def net(units):
+    ...     return {"class_name": "Sequential", "config": {"name": "net", "layers": [
+    ...         {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 64]}},
+    ...         {"class_name": "Dense", "config": {"name": "out", "units": units}},
+    ...     ]}}
+    >>> lock = lock_of(examine(one_subject(net(10))), "net")
+    >>> compare(lock, examine(one_subject(net(10)))).status
+    'equal'
     """
     return compare_models(model_of(lock, place), compared(audited))
 
 
 def judge(lock: Lock, audited: Audited, place: str = "lock") -> Held:
-    """Hold an audited model against a lock; the arguments are those of `compare`."""
+    """Hold an audited model against a lock; the arguments are those of `compare`.
+
+    >>> from kerasaudit.observation.target import one_subject
+    >>> from kerasaudit.reconciliation.audit import examine
+    >>> def net(units):
+    ...     return {"class_name": "Sequential", "config": {"name": "net", "layers": [
+    ...         {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 64]}},
+    ...         {"class_name": "Dense", "config": {"name": "out", "units": units}},
+    ...     ]}}
+    >>> lock = lock_of(examine(one_subject(net(10))), "net")
+    >>> judge(lock, examine(one_subject(net(20)))).findings[0].message
+    'out: units 10 → 20, params 650 → 1,300 (+650), MACs 640 → 1,280 (+640)'
+    """
     diff = compare(lock, audited, place)
     now = lock_of(audited, lock.target)
     if _content(now) == _content(lock):
@@ -181,7 +204,7 @@ def _layer_lines(diff: Diff, lock: Lock, now: Lock) -> list[tuple[str, str]]:
         shown.append((_TOTAL, f"{_layers(rest)} more changed: see the diff"))
     if follow:
         shown.append(
-            (_TOTAL, f"{follow:,} more with the same weights, and other shapes after these")
+            (_TOTAL, f"{_layers(follow)} more: the same weights, other shapes after these")
         )
     return shown
 

@@ -50,7 +50,12 @@ _NESTED = 8  # so deeply may the shapes of several outputs be nested
 
 
 def render(lock: Lock) -> str:
-    """The text of a lock: the same for the same model, a line for each layer."""
+    """The text of a lock: the same for the same model, a line for each layer.
+
+    >>> totals = dict.fromkeys(TOTALS)
+    >>> render(Lock(1, "net", "net", "Sequential", (), (), None, totals, ())).splitlines()[3]
+    ' "target": "net",'
+    """
     head = {
         "schema_version": SCHEMA_VERSION,
         "rules": lock.rules,
@@ -153,6 +158,10 @@ def read_lock(path: Path, limits: Limits = DEFAULT_LIMITS) -> Lock:
     Raises:
         TargetError: it cannot be read, or a newer kerasaudit wrote it; `MalformedError` if it is no
             lock, `LimitError` if it is larger than the limits allow.
+
+    >>> read_lock(Path("gone/net.json"))
+    Traceback (most recent call last):
+    kerasaudit.errors.TargetError: gone/net.json: cannot be read: No such file or directory
     """
     if path.exists() and not path.is_file():  # a folder, or a pipe that would be waited for
         raise TargetError(f"{path.as_posix()}: expected a file, received something else")

@@ -55,6 +55,9 @@ def orphans(
         folder: where the locks are; it need not exist.
         named: the targets by which the models were named, if they are not all that there are:
             locks of what is under none of them are not judged.
+
+    >>> orphans([], Path("no-such-folder"))
+    []
     """
     judged = [one for one in results if not isinstance(one, Failure) or one.code is None]
     known = {recorded_target(one.target, folder) for one in judged}
@@ -112,6 +115,17 @@ def update_locks(
         outcomes: what was audited; of what could not be nothing is said.
         folder: where the locks are, or will be.
         named: as `orphans` takes it.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from kerasaudit.observation.target import one_subject
+    >>> from kerasaudit.reconciliation.audit import examine
+    >>> net = {"class_name": "Sequential", "config": {"name": "net", "layers": [
+    ...     {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 64]}},
+    ... ]}}
+    >>> with TemporaryDirectory() as folder:
+    ...     made = [update_locks([examine(one_subject(net))], Path(folder)) for _ in range(2)]
+    >>> [change.kind for changes in made for change in changes]
+    ['new', 'unchanged']
     """
     listed = list(outcomes)
     audited = [one for one in listed if not isinstance(one, Failure)]

@@ -69,7 +69,7 @@ class Dimension:
     @property
     def extent(self) -> int:
         """The product of the axes' extents."""
-        return math.prod(axis.extent for axis in self.axes)
+        return math.prod([axis.extent for axis in self.axes])
 
     def __mul__(self, other: Axis | Dimension) -> Dimension:
         return Dimension((*self.axes, *other.axes))
@@ -195,7 +195,7 @@ class Weight:
     @property
     def count(self) -> int:
         """How many elements: the product of the extents, 1 for a scalar."""
-        return math.prod(self.shape)
+        return math.prod([dimension.extent for dimension in self.dimensions])
 
     @property
     def logical(self) -> int:

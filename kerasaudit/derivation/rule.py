@@ -354,14 +354,15 @@ def derive_layer(layer: LayerConfig, shapes: tuple[Shape | None, ...]) -> Deriva
         layer.shape_error("one input", f"{len(shapes)}: {list(shapes)}")
     if not entry.built_in:
         _check_result(layer, entry, derivation)
-    if layer.get("lora_rank") is not None or layer.quantization is not None:
+    dtype, mode = layer.storage
+    if mode is not None or layer.get("lora_rank") is not None:
         # Imported here: what it changes are derivations.
         from kerasaudit.derivation.stored import as_stored
 
         derivation = as_stored(layer, derivation, shapes)
     if not derivation.weights:
         return derivation
-    trainable, dtype = layer.trainable, layer.variable_dtype
+    trainable = layer.trainable
     weights = [w.in_effect(trainable=trainable, dtype=dtype) for w in derivation.weights]
     return Derivation(
         tuple(weights),

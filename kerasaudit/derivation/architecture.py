@@ -412,8 +412,7 @@ class _Walk:
         if not node.named and node.arguments == node.waits_for:  # as it mostly is
             return sources
         return tuple(
-            _pick(frame.origins, one) if isinstance(one, Tensor) else None
-            for one in inputs
+            _pick(frame.origins, one) if isinstance(one, Tensor) else None for one in inputs
         )
 
     def _apply(self, frame: _Frame, node: Node, layer: Layer) -> tuple[Shape | None, ...]:

@@ -207,7 +207,7 @@ def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
     by_place = [_leaves(layer, argument) for argument in arguments]
     by_name = {name: _leaves(layer, value) for name, value in named.items() if value is not None}
     leaves = by_place[0] if len(by_place) == 1 else list(chain.from_iterable(by_place))
-    others = list(chain.from_iterable(by_name.values()))
+    others = list(chain.from_iterable(by_name.values())) if by_name else []
     firsts = _firsts(by_place, by_name) if others or len(by_place) > 1 else ()
     tensors = _tensors(leaves)
     waits_for = tuple(tensors + _tensors(others)) if others else tuple(tensors)
@@ -217,7 +217,7 @@ def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
     if not layer.is_operation and len(tensors) != len(leaves):
         # A layer may take an array among its inputs; a number is an argument of another kind.
         leaves = [item for item in leaves if isinstance(item, Tensor) or item.shape]
-    switches = {k: v for k, v in named.items() if isinstance(v, (bool, int, float, str))}
+    switches = {key: one for key, one in named.items() if isinstance(one, (int, float, str))}
     return Node(layer.name, call, tuple(leaves), waits_for, firsts, switches)
 
 
@@ -238,7 +238,7 @@ def _counted_from_one(layers: list[LayerConfig], made_by: list[_Inbound]) -> Set
 
     They are those that have an input of their own; Keras 3, whose calls are mappings, does not.
     """
-    if not any([isinstance(data, (list, tuple)) for inbound in made_by for data in inbound]):
+    if not any(isinstance(data, (list, tuple)) for inbound in made_by for data in inbound):
         return frozenset()
     firsts = {layer.name: layer.config.get("layers") for layer in layers}
     return {
@@ -338,10 +338,12 @@ def _tensor(
     key: str | None = None,
     dtype: Any = None,
 ) -> Tensor:
-    if not is_single_tensor(history) or not _is_index(history[1]) or not _is_index(history[2]):
-        layer.fail(f"expected a tensor [layer, call, output], received {history!r}")
-    name, call, output = history
-    return Tensor(name, call, output, declared, key, dtype if isinstance(dtype, str) else None)
+    if is_single_tensor(history):
+        name, call, output = history
+        if _is_index(call) and _is_index(output):
+            recorded = dtype if isinstance(dtype, str) else None
+            return Tensor(name, call, output, declared, key, recorded)
+    layer.fail(f"expected a tensor [layer, call, output], received {history!r}")
 
 
 def _is_index(value: Any) -> bool:

@@ -212,6 +212,7 @@ def classes_with_user_rules() -> frozenset[str]:
     return frozenset(_user_rules)
 
 
+@functools.cache  # but for an error, which it raises again: a rule is looked up at every layer
 def load_rules() -> None:
     """Load the built-in rules and those of installed packages (entry points "kerasaudit.rules").
 

@@ -138,9 +138,7 @@ def _separable_weights(
     depthwise = Weight(
         "depthwise_kernel", *_window_axes(size), channel_axis, multiplier_axis, unit=("C", "m")
     )
-    pointwise = Weight(
-        "pointwise_kernel", *ones, channel_axis * multiplier_axis, kernels, unit="K"
-    )
+    pointwise = Weight("pointwise_kernel", *ones, channel_axis * multiplier_axis, kernels, unit="K")
     return depthwise, pointwise, Weight("bias", kernels, unit="K")
 
 
@@ -188,12 +186,15 @@ def transposed_convolution(layer: LayerConfig, x: Shape) -> Derivation:
 
 def _window(layer: LayerConfig, rank: int, *, causal: bool = False) -> Window:
     others = ("same", "causal") if causal else ("same",)
-    return Window(
-        size=layer.integers("kernel_size", rank),
-        stride=layer.integers("strides", rank, 1),
-        dilation=layer.integers("dilation_rate", rank, 1),
-        padding=layer.choice("padding", "valid", *others),
+    return _window_of(
+        layer.integers("kernel_size", rank),
+        layer.integers("strides", rank, 1),
+        layer.integers("dilation_rate", rank, 1),
+        layer.choice("padding", "valid", *others),
     )
+
+
+_window_of = functools.lru_cache(maxsize=1024)(Window)  # a network has few kinds of windows
 
 
 def _window_axes(size: tuple[int, ...]) -> tuple[Axis, ...]:
@@ -218,7 +219,7 @@ def _output_padding(layer: LayerConfig, window: Window) -> tuple[Extent, ...]:
 
 
 def _channels(layer: LayerConfig, x: Shape, rank: int, first: bool) -> int:
-    """The input channels of `x`, of which they are the `first` axis after the batch, or the last"""
+    """The input channels of `x`, as its `first` axis after the batch or its last."""
     layer.expect_rank(x, rank + 2)
     return layer.extent(x, 1 if first else -1)
 

@@ -317,9 +317,9 @@ class _Walk:
                 )
             node = frame.graph.nodes[frame.position]
             path = frame.prefix + node.layer
-            if path in self.graphs:
-                inner = self.graphs[path]
-                shapes_in, _ = self._arguments(frame, node)
+            inner = self.graphs.get(path)
+            if inner is not None:
+                shapes_in, _ = self._shapes(frame, node, node.arguments, None)
                 origins = [
                     _pick(frame.origins, one) if isinstance(one, Tensor) else None
                     for one in node.arguments
@@ -328,9 +328,10 @@ class _Walk:
                 named = self._feed(inner, self._named(inner, node, origins))
                 stack.append(_Frame(inner, path + "/", fed, named))
                 continue
-            outputs = frame.values[node.layer, node.call] = self._apply(frame, node)
+            made_here = (node.layer, node.call)
+            outputs = frame.values[made_here] = self._apply(frame, node, self.layers[path])
             number = len(self.calls) - 1
-            frame.origins[node.layer, node.call] = tuple(
+            frame.origins[made_here] = tuple(
                 [Source(number, output) for output in range(len(outputs))]
             )
             frame.position += 1
@@ -356,11 +357,20 @@ class _Walk:
         # An InputLayer is fed under call -1; its own call, 0, checks the shape against its config.
         return {(name, -1): (shape,) for name, shape in fed.items()}
 
-    def _arguments(self, frame: _Frame, node: Node) -> tuple[list[Shape | None], bool]:
-        """The shape of each argument, and whether one is the config's word instead of derived."""
+    def _shapes(
+        self,
+        frame: _Frame,
+        node: Node,
+        inputs: tuple[Tensor | Constant, ...],
+        layer: Layer | None,
+    ) -> tuple[list[Shape | None], bool]:
+        """The shape of each input, and whether one is the config's word instead of derived.
+
+        A nested model is called without a `layer`: it has no row, and its InputLayer speaks for it.
+        """
         shapes: list[Shape | None] = []
         declared = False
-        for argument in self._inputs(frame, node):
+        for argument in inputs:
             if isinstance(argument, Constant):
                 shapes.append(argument.shape)
                 continue
@@ -368,39 +378,48 @@ class _Walk:
             if recorded is not None and not self.overridden:
                 if shape is None:
                     shape, declared = recorded, True
-                elif not compatible(shape, recorded):
-                    self._contradiction(frame, node, shape, recorded)
+                elif layer is not None and not compatible(shape, recorded):
+                    layer.note(
+                        "declared",
+                        f"{layer.config}: the derived input shape is {shape}, "
+                        f"the config records {recorded}",
+                    )
             shapes.append(shape)
         if not node.arguments:
             shapes.append(_pick(frame.values, Tensor(node.layer, -1, 0)))
         return shapes, declared
 
-    def _inputs(self, frame: _Frame, node: Node) -> tuple[Tensor | Constant, ...]:
+    @staticmethod
+    def _inputs(node: Node, layer: Layer) -> tuple[Tensor | Constant, ...]:
         """What a call takes: by the names of its arguments, where the layer's rule names them."""
-        layer = self.layers.get(frame.prefix + node.layer)
-        names = named_inputs(layer.config) if layer is not None and node.named else ()
+        names = named_inputs(layer.config) if node.named else ()
+        if not names:
+            return node.arguments
         passed = dict(node.named)
         inputs = tuple(passed.get(name, passed.get(i)) for i, name in enumerate(names))
         taken = tuple(one for one in inputs if one is not None)
         # The last ones may be left out; where one between is, nothing can be told by its place.
         return taken if taken and inputs[: len(taken)] == taken else node.arguments
 
+    @staticmethod
     def _input_sources(
-        self, frame: _Frame, node: Node, sources: tuple[Source, ...] | None
+        frame: _Frame,
+        node: Node,
+        inputs: tuple[Tensor | Constant, ...],
+        sources: tuple[Source, ...] | None,
     ) -> tuple[Source | None, ...] | None:
         """Where each input of a call comes from, in the order of their shapes."""
         if not node.named and node.arguments == node.waits_for:  # as it mostly is
             return sources
         return tuple(
-            _pick(frame.origins, one) if isinstance(one, Tensor) else None
-            for one in self._inputs(frame, node)
+            _pick(frame.origins, one) if isinstance(one, Tensor) else None for one in inputs
         )
 
-    def _apply(self, frame: _Frame, node: Node) -> tuple[Shape | None, ...]:
+    def _apply(self, frame: _Frame, node: Node, layer: Layer) -> tuple[Shape | None, ...]:
         """Derive one call and enter it; return the shapes of its outputs."""
-        layer = self.layers[frame.prefix + node.layer]
-        arguments, declared = self._arguments(frame, node)
-        shapes = tuple(arguments)
+        inputs = self._inputs(node, layer)
+        taken, declared = self._shapes(frame, node, inputs, layer)
+        shapes = tuple(taken)
         derivation = derive_call(layer, shapes, node.switches)
         output = derivation.output_shape if derivation else None
         recorded = self._recorded_output(frame, node) if output is None else None
@@ -415,7 +434,7 @@ class _Walk:
             declared=declared or recorded is not None,
             derivation=derivation,
             sources=sources,
-            inputs=self._input_sources(frame, node, sources),
+            inputs=self._input_sources(frame, node, inputs, sources),
             switches=node.switches,
         )
         layer.calls.append(call)
@@ -434,16 +453,6 @@ class _Walk:
         if not shapes or len(shapes) != len(recorded):
             return None  # an output that nothing takes is recorded nowhere
         return shapes[0] if len(shapes) == 1 else shapes
-
-    def _contradiction(self, frame: _Frame, node: Node, shape: Shape, recorded: Shape) -> None:
-        """Note that a derived shape is not the one that the config records."""
-        layer = self.layers.get(frame.prefix + node.layer)
-        if layer is not None:  # a nested model has no row: its InputLayer speaks for it
-            layer.note(
-                "declared",
-                f"{layer.config}: the derived input shape is {shape}, "
-                f"the config records {recorded}",
-            )
 
 
 def derive_call(

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple
 
 from kerasaudit.derivation.layer import LayerConfig
@@ -19,6 +20,8 @@ from kerasaudit.errors import ConfigError
 __all__ = ["Constant", "Graph", "Node", "Tensor", "is_model", "read_graph"]
 
 _ENTRY = "(input)"
+
+_Inbound = list[Any] | tuple[Any, ...]
 
 
 class Tensor(NamedTuple):
@@ -168,12 +171,12 @@ def _read_functional(model: LayerConfig) -> Graph:
     layers: dict[str, LayerConfig] = {}
     nodes: list[Node] = []
     listed = _read_layers(model)
-    from_one = _counted_from_one(listed)
-    for layer in listed:
+    made_by = [_inbound(layer) for layer in listed]
+    from_one = _counted_from_one(listed, made_by)
+    for layer, inbound in zip(listed, made_by, strict=True):
         if layer.name in layers:
             model.fail(f"layer names must be unique, received {layer.name!r} twice")
         layers[layer.name] = layer
-        inbound = _inbound(layer)
         if not inbound and layer.class_name == "InputLayer":
             nodes.append(Node(layer.name, 0, (), ()))
         for call, data in enumerate(inbound):
@@ -195,44 +198,47 @@ def _read_functional(model: LayerConfig) -> Graph:
 
 
 def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
-    if isinstance(data, (dict, Mapping)):
-        arguments = data.get("args") or []
-        named = data.get("kwargs") or {}
-        if not isinstance(arguments, (list, tuple)) or not isinstance(named, (dict, Mapping)):
-            layer.fail(f"inbound_nodes[{call}] must hold a list 'args' and a mapping 'kwargs'")
-        leaves = _leaves(layer, arguments)
-        others = _leaves(layer, list(named.values())) if named else []
-        several = len(arguments) > 1 or bool(others)
-        firsts = _firsts(layer, arguments, named) if several else ()
-    else:
+    if not isinstance(data, (dict, Mapping)):
         layer.fail(f"inbound_nodes[{call}] must be a mapping or a list, received {data!r}")
-    tensors = [item for item in leaves if isinstance(item, Tensor)]
-    waits_for = tuple(tensors)
-    if others:
-        waits_for += tuple([item for item in others if isinstance(item, Tensor)])
+    arguments = data.get("args") or []
+    named = data.get("kwargs") or {}
+    if not isinstance(arguments, (list, tuple)) or not isinstance(named, (dict, Mapping)):
+        layer.fail(f"inbound_nodes[{call}] must hold a list 'args' and a mapping 'kwargs'")
+    by_place = [_leaves(layer, argument) for argument in arguments]
+    by_name = {name: _leaves(layer, value) for name, value in named.items() if value is not None}
+    leaves = by_place[0] if len(by_place) == 1 else list(chain.from_iterable(by_place))
+    others = list(chain.from_iterable(by_name.values())) if by_name else []
+    firsts = _firsts(by_place, by_name) if others or len(by_place) > 1 else ()
+    tensors = _tensors(leaves)
+    waits_for = tuple(tensors + _tensors(others)) if others else tuple(tensors)
     if not tensors:
         # Called as layer(inputs=x, mask=m): a mask is waited for, but it is no input.
-        leaves = _leaves(layer, named["inputs"]) if "inputs" in named else others
+        leaves = by_name.get("inputs", []) if "inputs" in named else others
     if not layer.is_operation and len(tensors) != len(leaves):
         # A layer may take an array among its inputs; a number is an argument of another kind.
         leaves = [item for item in leaves if isinstance(item, Tensor) or item.shape]
-    switches = {k: v for k, v in named.items() if isinstance(v, (bool, int, float, str))}
+    switches = {key: one for key, one in named.items() if isinstance(one, (int, float, str))}
     return Node(layer.name, call, tuple(leaves), waits_for, firsts, switches)
 
 
-def _inbound(layer: LayerConfig) -> list[Any] | tuple[Any, ...]:
+def _tensors(leaves: list[Tensor | Constant]) -> list[Tensor]:
+    return [item for item in leaves if isinstance(item, Tensor)]
+
+
+def _inbound(layer: LayerConfig) -> _Inbound:
+    """The calls of a layer as the config writes them."""
     inbound = layer.serialised.get("inbound_nodes") or []
     if not isinstance(inbound, (list, tuple)):
         layer.fail(f"inbound_nodes must be a list, received {inbound!r}")
     return inbound
 
 
-def _counted_from_one(layers: list[LayerConfig]) -> Set[str]:
+def _counted_from_one(layers: list[LayerConfig], made_by: list[_Inbound]) -> Set[str]:
     """The models of which Keras 2 counts the calls from 1, for the first was that of making it.
 
     They are those that have an input of their own; Keras 3, whose calls are mappings, does not.
     """
-    if not any(isinstance(data, (list, tuple)) for layer in layers for data in _inbound(layer)):
+    if not any(isinstance(data, (list, tuple)) for inbound in made_by for data in inbound):
         return frozenset()
     firsts = {layer.name: layer.config.get("layers") for layer in layers}
     return {
@@ -277,16 +283,12 @@ def _reference(value: Any, from_one: Set[str]) -> Any:
 
 
 def _firsts(
-    layer: LayerConfig, arguments: Any, named: Mapping[str, Any]
+    by_place: list[list[Tensor | Constant]], by_name: Mapping[str, list[Tensor | Constant]]
 ) -> tuple[tuple[int | str, Tensor | Constant], ...]:
     """What stands first in each argument, by its position or its name."""
-    found: list[tuple[int | str, Tensor | Constant]] = []
-    labelled: list[tuple[int | str, Any]] = [*enumerate(arguments), *named.items()]
-    for label, argument in labelled:
-        leaves = _leaves(layer, argument)
-        if leaves:
-            found.append((label, leaves[0]))
-    return tuple(found)
+    labelled: list[tuple[int | str, list[Tensor | Constant]]]
+    labelled = [*enumerate(by_place), *by_name.items()]
+    return tuple([(label, leaves[0]) for label, leaves in labelled if leaves])
 
 
 def _leaves(layer: LayerConfig, structure: Any) -> list[Tensor | Constant]:
@@ -295,11 +297,7 @@ def _leaves(layer: LayerConfig, structure: Any) -> list[Tensor | Constant]:
     stack: list[tuple[str | None, Any]] = [(None, structure)]
     while stack:
         key, item = stack.pop()
-        if layer.is_operation and _is_array(item):
-            found.append(Constant(array_shape(item)))
-        elif isinstance(item, (list, tuple)):
-            stack += [(key, child) for child in reversed(item)]
-        elif isinstance(item, (dict, Mapping)):  # dict first: Mapping alone is slow to ask for
+        if isinstance(item, (dict, Mapping)):  # dict first: Mapping alone is slow to ask for
             marker = item.get("class_name")
             config = item.get("config")
             if marker == "__keras_tensor__" and isinstance(config, (dict, Mapping)):
@@ -311,6 +309,10 @@ def _leaves(layer: LayerConfig, structure: Any) -> list[Tensor | Constant]:
                 found.append(Constant(array_shape(config.get("value"))))
             elif marker is None:
                 stack.extend((str(k), item[k]) for k in sorted(item, key=str, reverse=True))
+        elif layer.is_operation and _is_array(item):
+            found.append(Constant(array_shape(item)))
+        elif isinstance(item, (list, tuple)):
+            stack += [(key, child) for child in reversed(item)]
         elif isinstance(item, (int, float)) and (layer.is_operation or not isinstance(item, bool)):
             found.append(Constant(()))
     return found
@@ -336,11 +338,12 @@ def _tensor(
     key: str | None = None,
     dtype: Any = None,
 ) -> Tensor:
-    sound = isinstance(history, (list, tuple)) and len(history) == 3 and isinstance(history[0], str)
-    if not sound or not _is_index(history[1]) or not _is_index(history[2]):
-        layer.fail(f"expected a tensor [layer, call, output], received {history!r}")
-    recorded = dtype if isinstance(dtype, str) else None
-    return Tensor(history[0], history[1], history[2], declared, key, recorded)
+    if is_single_tensor(history):
+        name, call, output = history
+        if _is_index(call) and _is_index(output):
+            recorded = dtype if isinstance(dtype, str) else None
+            return Tensor(name, call, output, declared, key, recorded)
+    layer.fail(f"expected a tensor [layer, call, output], received {history!r}")
 
 
 def _is_index(value: Any) -> bool:

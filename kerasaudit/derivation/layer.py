@@ -53,7 +53,7 @@ class LayerConfig:
     (10, True)
     """
 
-    __slots__ = ("call", "class_name", "config", "keys", "name", "serialised")
+    __slots__ = ("call", "class_name", "config", "is_operation", "keys", "name", "serialised")
 
     def __init__(self, serialised: Mapping[str, Any]) -> None:
         mapping = isinstance(serialised, (dict, Mapping))  # dict first: Mapping alone is slow
@@ -75,6 +75,8 @@ class LayerConfig:
         name = serialised.get("name", config.get("name"))
         self.name: str = name if isinstance(name, str) else ""
         self.keys: tuple[str, ...] = self._keys()
+        # Whether this is a `keras.ops` node: it has no weights of its own and no layer object.
+        self.is_operation: bool = self.keys[0].startswith("keras.ops.")
         # The arguments of the call that are no tensors: ReversibleEmbedding's `reverse=True`.
         self.call: Mapping[str, Any] = {}
 
@@ -111,11 +113,6 @@ class LayerConfig:
         # Keras writes no module for a class that was defined in a script or a notebook.
         names.append(f"{module if isinstance(module, str) else '__main__'}.{self.class_name}")
         return tuple(names)
-
-    @property
-    def is_operation(self) -> bool:
-        """Whether this is a `keras.ops` node: it has no weights of its own and no layer object."""
-        return self.keys[0].startswith("keras.ops.")
 
     def __str__(self) -> str:
         return f"layer {self.name!r} ({self.class_name})" if self.name else self.class_name
@@ -162,6 +159,8 @@ class LayerConfig:
     def choice(self, key: str, default: str, *others: str) -> str:
         """One of `default` and `others`, in either case, as Keras reads it."""
         value = self.get(key, default)
+        if value == default or value in others:  # as Keras itself writes it
+            return str(value)
         lower = value.lower() if isinstance(value, str) else value
         if lower not in (default, *others):
             choices = ", ".join(repr(choice) for choice in (default, *others))
@@ -186,9 +185,13 @@ class LayerConfig:
         """One axis or several, counted from either end of shape `x`, as non-negative indices."""
         value = self.get(key, default)
         values = tuple(value) if isinstance(value, (list, tuple)) else (value,)
-        if not all(_is_integer(v) and -len(x) <= v < len(x) for v in values):
-            self.fail(f"{key} must lie within the rank of the input {x}, received {_short(value)}")
-        return tuple(v % len(x) for v in values)
+        rank = len(x)
+        for axis in values:
+            if not _is_integer(axis) or not -rank <= axis < rank:
+                self.fail(
+                    f"{key} must lie within the rank of the input {x}, received {_short(value)}"
+                )
+        return tuple([axis % rank for axis in values])
 
     def axis(self, key: str, default: int, x: Shape) -> int:
         """One axis of shape `x`; Keras 2 wrote it as a list of one."""
@@ -249,14 +252,16 @@ class LayerConfig:
 
         Under a quantised policy ("int8_from_float32") it is that of what is not quantised.
         """
-        return self._dtype_and_quantization()[0]
+        return self.storage[0]
 
     @property
     def quantization(self) -> str | None:
         """The mode in which its kernels are quantised ("int8", "int4/128"), or `None`."""
-        return self._dtype_and_quantization()[1]
+        return self.storage[1]
 
-    def _dtype_and_quantization(self) -> tuple[str, str | None]:
+    @property
+    def storage(self) -> tuple[str, str | None]:
+        """`variable_dtype` and `quantization`, which one policy says, at one reading of it."""
         policy, mode = self.get("dtype", "float32"), None
         if isinstance(policy, (dict, Mapping)):
             class_name, inner = policy.get("class_name"), policy.get("config")
@@ -269,7 +274,7 @@ class LayerConfig:
         elif isinstance(policy, str) and "_from_" in policy:
             mode, _, policy = policy.partition("_from_")
         dtype = _VARIABLE_DTYPES.get(policy) if isinstance(policy, str) else None
-        if dtype is None or not isinstance(mode, (str, type(None))):
+        if dtype is None or not (mode is None or isinstance(mode, str)):
             written = self.get("dtype")
             self.fail(f"dtype must name a dtype or a dtype policy, received {_short(written)}")
         return dtype, mode

@@ -212,6 +212,7 @@ def classes_with_user_rules() -> frozenset[str]:
     return frozenset(_user_rules)
 
 
+@functools.cache  # but for an error, which it raises again: a rule is looked up at every layer
 def load_rules() -> None:
     """Load the built-in rules and those of installed packages (entry points "kerasaudit.rules").
 
@@ -354,14 +355,15 @@ def derive_layer(layer: LayerConfig, shapes: tuple[Shape | None, ...]) -> Deriva
         layer.shape_error("one input", f"{len(shapes)}: {list(shapes)}")
     if not entry.built_in:
         _check_result(layer, entry, derivation)
-    if layer.get("lora_rank") is not None or layer.quantization is not None:
+    dtype, mode = layer.storage
+    if mode is not None or layer.get("lora_rank") is not None:
         # Imported here: what it changes are derivations.
         from kerasaudit.derivation.stored import as_stored
 
         derivation = as_stored(layer, derivation, shapes)
     if not derivation.weights:
         return derivation
-    trainable, dtype = layer.trainable, layer.variable_dtype
+    trainable = layer.trainable
     weights = [w.in_effect(trainable=trainable, dtype=dtype) for w in derivation.weights]
     return Derivation(
         tuple(weights),

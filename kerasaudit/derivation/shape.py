@@ -137,6 +137,8 @@ def broadcast(shapes: Sequence[Shape]) -> Shape | None:
     >>> broadcast([(None, 7, 7, 64), (None, 1, 1, 64)])
     (None, 7, 7, 64)
     """
+    if shapes and shapes.count(shapes[0]) == len(shapes):  # equal, as they mostly are
+        return shapes[0]
     result: list[Extent] = []
     rank = max((len(shape) for shape in shapes), default=0)
     for axis in range(-rank, 0):

@@ -69,7 +69,7 @@ class Dimension:
     @property
     def extent(self) -> int:
         """The product of the axes' extents."""
-        return math.prod(axis.extent for axis in self.axes)
+        return math.prod([axis.extent for axis in self.axes])
 
     def __mul__(self, other: Axis | Dimension) -> Dimension:
         return Dimension((*self.axes, *other.axes))
@@ -143,14 +143,13 @@ class Weight:
         role: str,
         stands_for: int | None,
     ) -> None:
-        put = object.__setattr__  # a frozen dataclass has no other way in
-        put(self, "name", name)
-        put(self, "dimensions", dimensions)
-        put(self, "unit", unit)
-        put(self, "trainable", trainable)
-        put(self, "dtype", dtype)
-        put(self, "role", role)
-        put(self, "stands_for", stands_for)
+        _put_name(self, name)
+        _put_dimensions(self, dimensions)
+        _put_unit(self, unit)
+        _put_trainable(self, trainable)
+        _put_dtype(self, dtype)
+        _put_role(self, role)
+        _put_stands_for(self, stands_for)
 
     def within(self, part: str) -> Weight:
         """The same weight as one of a layer that holds `part`: "query/kernel".
@@ -195,7 +194,7 @@ class Weight:
     @property
     def count(self) -> int:
         """How many elements: the product of the extents, 1 for a scalar."""
-        return math.prod(self.shape)
+        return math.prod([dimension.extent for dimension in self.dimensions])
 
     @property
     def logical(self) -> int:
@@ -226,3 +225,14 @@ class Weight:
         weight = object.__new__(Weight)  # its axes were checked when `self` was made
         weight._set(name, self.dimensions, self.unit, trainable, dtype, self.role, self.stands_for)
         return weight
+
+
+# A frozen dataclass is filled past its own `__setattr__`. Its slots are asked for once, for a model
+# has tens of thousands of weights.
+_put_name = Weight.__dict__["name"].__set__
+_put_dimensions = Weight.__dict__["dimensions"].__set__
+_put_unit = Weight.__dict__["unit"].__set__
+_put_trainable = Weight.__dict__["trainable"].__set__
+_put_dtype = Weight.__dict__["dtype"].__set__
+_put_role = Weight.__dict__["role"].__set__
+_put_stands_for = Weight.__dict__["stands_for"].__set__

@@ -42,15 +42,16 @@ def convolution(layer: LayerConfig, x: Shape) -> Derivation:
     filters, groups = layer.integer("filters"), layer.integer("groups", 1)
     window = _window(layer, rank, causal=rank == 1)
     _refuse_strides_with_dilation(layer, window)
-    channels = _channels(layer, x, rank)
+    first = layer.channels_first()
+    channels = _channels(layer, x, rank, first)
     for name, count in (("input channels", channels), ("filters", filters)):
         if count % groups:
             layer.fail(f"groups must divide the {count} {name}, received {groups}")
     kernel, bias = _kernel_and_bias(window.size, channels, groups, filters)
-    positions = _positions(layer, x, window)
+    positions = _positions(layer, x, window, first)
     return Derivation(
         weights=(kernel, bias) if layer.boolean("use_bias", True) else (kernel,),
-        output_shape=_assemble(layer, x, positions, filters),
+        output_shape=_assemble(x, positions, filters, first),
         macs=product((*positions, kernel.count)),
         window=window,
     )
@@ -79,20 +80,25 @@ def depthwise_convolution(layer: LayerConfig, x: Shape) -> Derivation:
     Source:   Chollet 2017, "Xception"; Keras base_depthwise_conv.py.
     """
     rank = _DEPTHWISE[layer.class_name]
-    window = _window(layer, rank)
-    channels, multiplier = _channels(layer, x, rank), layer.integer("depth_multiplier", 1)
-    channel_axis, multiplier_axis = Axis("C", channels), Axis("m", multiplier)
-    kernel = Weight(
-        "kernel", *_window_axes(window.size), channel_axis, multiplier_axis, unit=("C", "m")
-    )
-    bias = Weight("bias", channel_axis * multiplier_axis, unit=("C", "m"))
-    positions = _positions(layer, x, window)
+    window, first = _window(layer, rank), layer.channels_first()
+    channels, multiplier = _channels(layer, x, rank, first), layer.integer("depth_multiplier", 1)
+    kernel, bias = _depthwise_kernel_and_bias(window.size, channels, multiplier)
+    positions = _positions(layer, x, window, first)
     return Derivation(
         weights=(kernel, bias) if layer.boolean("use_bias", True) else (kernel,),
-        output_shape=_assemble(layer, x, positions, channels * multiplier),
+        output_shape=_assemble(x, positions, channels * multiplier, first),
         macs=product((*positions, kernel.count)),
         window=window,
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _depthwise_kernel_and_bias(
+    size: tuple[int, ...], channels: int, multiplier: int
+) -> tuple[Weight, Weight]:
+    channel_axis, multiplier_axis = Axis("C", channels), Axis("m", multiplier)
+    kernel = Weight("kernel", *_window_axes(size), channel_axis, multiplier_axis, unit=("C", "m"))
+    return kernel, Weight("bias", channel_axis * multiplier_axis, unit=("C", "m"))
 
 
 @rule(*_SEPARABLE)
@@ -109,30 +115,31 @@ def separable_convolution(layer: LayerConfig, x: Shape) -> Derivation:
     """
     rank = _SEPARABLE[layer.class_name]
     filters, window = layer.integer("filters"), _window(layer, rank)
-    channel_axis = Axis("C", _channels(layer, x, rank))
-    multiplier_axis = Axis("m", layer.integer("depth_multiplier", 1))
-    depthwise = Weight(
-        "depthwise_kernel",
-        *_window_axes(window.size),
-        channel_axis,
-        multiplier_axis,
-        unit=("C", "m"),
-    )
-    pointwise = Weight(
-        "pointwise_kernel",
-        *(Axis("1", 1) for _ in range(rank)),
-        channel_axis * multiplier_axis,
-        Axis("K", filters),
-        unit="K",
-    )
-    positions = _positions(layer, x, window)
+    first = layer.channels_first()
+    channels, multiplier = _channels(layer, x, rank, first), layer.integer("depth_multiplier", 1)
+    depthwise, pointwise, bias = _separable_weights(window.size, channels, multiplier, filters)
+    positions = _positions(layer, x, window, first)
+    kernels = (depthwise, pointwise)
     return Derivation(
-        weights=(depthwise, pointwise, *_bias(layer, Axis("K", filters))),
-        output_shape=_assemble(layer, x, positions, filters),
+        weights=(*kernels, bias) if layer.boolean("use_bias", True) else kernels,
+        output_shape=_assemble(x, positions, filters, first),
         macs=product((*positions, depthwise.count + pointwise.count)),
         window=window,
         inner_macs=product((*positions, pointwise.count)),
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _separable_weights(
+    size: tuple[int, ...], channels: int, multiplier: int, filters: int
+) -> tuple[Weight, Weight, Weight]:
+    channel_axis, multiplier_axis = Axis("C", channels), Axis("m", multiplier)
+    kernels, ones = Axis("K", filters), (Axis("1", 1),) * len(size)
+    depthwise = Weight(
+        "depthwise_kernel", *_window_axes(size), channel_axis, multiplier_axis, unit=("C", "m")
+    )
+    pointwise = Weight("pointwise_kernel", *ones, channel_axis * multiplier_axis, kernels, unit="K")
+    return depthwise, pointwise, Weight("bias", kernels, unit="K")
 
 
 @rule(*_TRANSPOSED)
@@ -154,14 +161,15 @@ def transposed_convolution(layer: LayerConfig, x: Shape) -> Derivation:
     filters, window = layer.integer("filters"), _window(layer, rank)
     _refuse_strides_with_dilation(layer, window)
     output_padding = _output_padding(layer, window)
+    first = layer.channels_first()
     kernel = Weight(
         "kernel",
         *_window_axes(window.size),
         Axis("K", filters),
-        Axis("C_in", _channels(layer, x, rank)),
+        Axis("C_in", _channels(layer, x, rank, first)),
         unit="K",
     )
-    spatial = _spatial(layer, x)
+    spatial = _spatial(x, first)
     lengths = tuple(
         transposed_length(length, size, stride, dilation, window.padding, extra)
         for length, size, stride, dilation, extra in zip(
@@ -170,7 +178,7 @@ def transposed_convolution(layer: LayerConfig, x: Shape) -> Derivation:
     )
     return Derivation(
         weights=(kernel, *_bias(layer, Axis("K", filters))),
-        output_shape=_assemble(layer, x, lengths, filters),
+        output_shape=_assemble(x, lengths, filters, first),
         macs=product((*spatial, kernel.count)),
         window=replace(window, transposed=True),
     )
@@ -178,12 +186,15 @@ def transposed_convolution(layer: LayerConfig, x: Shape) -> Derivation:
 
 def _window(layer: LayerConfig, rank: int, *, causal: bool = False) -> Window:
     others = ("same", "causal") if causal else ("same",)
-    return Window(
-        size=layer.integers("kernel_size", rank),
-        stride=layer.integers("strides", rank, 1),
-        dilation=layer.integers("dilation_rate", rank, 1),
-        padding=layer.choice("padding", "valid", *others),
+    return _window_of(
+        layer.integers("kernel_size", rank),
+        layer.integers("strides", rank, 1),
+        layer.integers("dilation_rate", rank, 1),
+        layer.choice("padding", "valid", *others),
     )
+
+
+_window_of = functools.lru_cache(maxsize=1024)(Window)  # a network has few kinds of windows
 
 
 def _window_axes(size: tuple[int, ...]) -> tuple[Axis, ...]:
@@ -207,32 +218,33 @@ def _output_padding(layer: LayerConfig, window: Window) -> tuple[Extent, ...]:
     return padding
 
 
-def _channels(layer: LayerConfig, x: Shape, rank: int) -> int:
+def _channels(layer: LayerConfig, x: Shape, rank: int, first: bool) -> int:
+    """The input channels of `x`, as its `first` axis after the batch or its last."""
     layer.expect_rank(x, rank + 2)
-    return layer.extent(x, 1 if layer.channels_first() else -1)
+    return layer.extent(x, 1 if first else -1)
 
 
-def _spatial(layer: LayerConfig, x: Shape) -> Shape:
-    return x[2:] if layer.channels_first() else x[1:-1]
+def _spatial(x: Shape, first: bool) -> Shape:
+    return x[2:] if first else x[1:-1]
 
 
-def _positions(layer: LayerConfig, x: Shape, window: Window) -> Shape:
+def _positions(layer: LayerConfig, x: Shape, window: Window, first: bool) -> Shape:
     """The output length on each spatial axis, where the window fits."""
-    lengths = tuple(
-        window_length(length, size, stride, dilation, window.padding)
-        for length, size, stride, dilation in zip(
-            _spatial(layer, x), window.size, window.stride, window.dilation, strict=True
-        )
-    )
-    if any(length is not None and length < 1 for length in lengths):
-        layer.shape_error(
-            f"an input that the window {window.size} (dilation {window.dilation}) fits into", x
-        )
-    return lengths
+    padding, lengths = window.padding, []
+    for length, size, stride, dilation in zip(
+        _spatial(x, first), window.size, window.stride, window.dilation, strict=True
+    ):
+        made = window_length(length, size, stride, dilation, padding)
+        if made is not None and made < 1:
+            layer.shape_error(
+                f"an input that the window {window.size} (dilation {window.dilation}) fits into", x
+            )
+        lengths.append(made)
+    return tuple(lengths)
 
 
-def _assemble(layer: LayerConfig, x: Shape, spatial: Shape, channels: int) -> Shape:
-    return (x[0], channels, *spatial) if layer.channels_first() else (x[0], *spatial, channels)
+def _assemble(x: Shape, spatial: Shape, channels: int, first: bool) -> Shape:
+    return (x[0], channels, *spatial) if first else (x[0], *spatial, channels)
 
 
 def _bias(layer: LayerConfig, axis: Axis) -> tuple[Weight, ...]:

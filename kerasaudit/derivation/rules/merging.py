@@ -18,9 +18,10 @@ def elementwise_merge(layer: LayerConfig, x: tuple[Shape, ...]) -> Derivation:
     """
     if layer.class_name == "Subtract" and len(x) != 2:
         layer.shape_error("two inputs", list(x))
-    if len({shape[0] for shape in x} - {None}) > 1:
+    batches = {shape[0] for shape in x} - {None}
+    if len(batches) > 1:
         layer.shape_error("inputs of one batch size", list(x))
-    batch = next((shape[0] for shape in x if shape[0] is not None), None)
+    batch = batches.pop() if batches else None
     features = broadcast([shape[1:] for shape in x])
     if features is None:
         layer.shape_error("inputs that broadcast", list(x))

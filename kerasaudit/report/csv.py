@@ -68,7 +68,11 @@ def render(results: Sequence[Audit | Failure]) -> str:
     writer.writerow(COLUMNS)
     for result in results:
         if isinstance(result, Failure):
-            known = {"target": result.target, "status": "failed", "reason": result.message}
+            known = {
+                "target": result.target,
+                "status": "failed" if result.code is None else "findings",
+                "reason": result.message,
+            }
             writer.writerow([cell(known.get(column)) for column in COLUMNS])
             continue
         for layer in result.layers:

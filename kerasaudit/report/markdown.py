@@ -53,9 +53,10 @@ def render(results: Sequence[Audit | Failure]) -> str:
     """
     audits, failures = partition(results)
     blocks = ["\n\n".join(_audit(audit)) for audit in audits]
-    if failures:
-        lines = (f"- {code(f.target)}: {prose(f.message)}" for f in failures)
-        blocks.append("## Not audited\n\n" + "\n".join(lines))
+    unaudited = [f"- {code(f.target)}: {prose(f.message)}" for f in failures if f.code is None]
+    beside = [f"- {f.code} {prose(f.message)}" for f in failures if f.code is not None]
+    for title, lines in (("Not audited", unaudited), ("Beside the models", beside)):
+        blocks += [f"## {title}\n\n" + "\n".join(lines)] if lines else []
     return "\n\n".join(blocks) + "\n"
 
 

@@ -225,3 +225,13 @@ def test_the_root_of_an_unwritable_folder_is_one_line(digits, tmp_path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(TargetError, match="cannot be made"):
         report.save([digits], f"{tmp_path}/file/reports/")
+
+
+def test_what_is_wrong_beside_the_models_is_not_called_unaudited(digits) -> None:
+    orphan = Failure("audits/gone.json", "audits/gone.json: no model is of it", code="KA514")
+    for name in ("html", "markdown"):
+        text = report.render([digits, orphan], name)
+        assert "Beside the models" in text
+        assert "KA514" in text
+        assert "ot audited" not in text
+    assert ",findings,,,,,,,,,,,,audits/gone.json: no" in report.render([digits, orphan], "csv")

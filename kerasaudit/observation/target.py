@@ -34,6 +34,7 @@ from kerasaudit.zoo import Builder, Claim, Example
 
 __all__ = [
     "Subject",
+    "is_model_file",
     "observe_file",
     "one_subject",
     "refuse_without_builder",
@@ -248,14 +249,26 @@ def _model_files(directory: Path) -> Iterator[Path]:
     Shards are read with the index that names them.
     """
     for path in sorted({path for kind in _MODEL_FILES for path in directory.rglob(kind)}):
-        shard = _SHARD.fullmatch(path.name)
         if archive.is_model_folder(path.parent):
             if path.name == "config.json":
                 yield path.parent
-        elif shard is not None and (path.parent / f"{shard[1]}.weights.json").is_file():
-            continue
-        elif path.is_file() and (path.suffix != ".json" or _is_config_file(path)):
+        elif is_model_file(path):
             yield path
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether a search of its folder takes this file for a model: by its name, JSON by what it is.
+
+    A shard is not: it is read with the index that names it. Nor is what lies in an unzipped model.
+    """
+    if not any(path.match(kind) for kind in _MODEL_FILES) or not path.is_file():
+        return False
+    if archive.is_model_folder(path.parent):
+        return False
+    shard = _SHARD.fullmatch(path.name)
+    if shard is not None and (path.parent / f"{shard[1]}.weights.json").is_file():
+        return False
+    return path.suffix != ".json" or _is_config_file(path)
 
 
 def _one_by_one(

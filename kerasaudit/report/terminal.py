@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["FORMAT", "SUFFIX", "render", "write"]
+__all__ = ["FORMAT", "SUFFIX", "excerpt", "render", "write"]
 
 FORMAT = "terminal"
 SUFFIX = None
@@ -42,6 +42,25 @@ def render(results: Sequence[Audit | Failure]) -> str:
     stream = io.StringIO()
     write(results, stream, width=WIDTH, color=False)
     return stream.getvalue()
+
+
+def excerpt(layers: Iterable[LayerRow], findings: Iterable[Finding]) -> str:
+    """Some layers and findings alone, as the report has them, in plain text of 80 columns.
+
+    >>> from kerasaudit.reconciliation.findings import finding
+    >>> print(excerpt((), [finding("KA115", "a", "exempt 'a': no layer has that path")]))
+      KA115 exempt 'a': no layer has that path
+    """
+
+    def show(console: Console) -> None:
+        shown = list(layers)
+        if shown:
+            _print_layers(console, shown)
+        _print_findings(console, findings)
+
+    stream = io.StringIO()
+    write_to(stream, show, width=WIDTH, color=False)
+    return stream.getvalue().strip("\n")
 
 
 def write(

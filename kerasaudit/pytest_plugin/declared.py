@@ -56,6 +56,11 @@ def read_builders(path: Path) -> Declared:
 
     Raises:
         TargetError: it cannot be read, or is no Python.
+
+    >>> from kerasaudit import zoo
+    >>> found = read_builders(zoo.folder() / "cnn_coding.py")
+    >>> [(builder.name, len(builder.claims)) for builder in found.builders][-1]
+    ('cnn_coding', 2)
     """
     try:
         source = path.read_bytes()

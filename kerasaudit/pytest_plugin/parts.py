@@ -227,6 +227,10 @@ def named_apart(parts: Sequence[Part]) -> list[Part]:
     """The parts under names that are each there once: what is there again is numbered.
 
     A layer that is named as another test is bears `layer[…]` around its name.
+
+    >>> parts = [LayerPart("model", "model"), ModelPart("model", None), ClaimPart("claims[a]")]
+    >>> [part.name for part in named_apart([*parts, ClaimPart("claims[a]")])]
+    ['layer[model]', 'model', 'claims[a]', 'claims[a#2]']
     """
     taken: set[str] = set()
     named: list[Part] = []

@@ -44,6 +44,9 @@ class AuditModel:
         self._test = request.node.nodeid
         self._number = 0
 
+    def __repr__(self) -> str:
+        return "<fixture audit_model>"  # pytest shows it above a failure
+
     def __call__(
         self, target: object, input_shape: object = None, *, check: bool = True, **options: Any
     ) -> AuditedModel:
@@ -188,6 +191,9 @@ class AuditedModel:
 
 class CheckGradients:
     """What the fixture `check_gradients` gives: `kerasaudit.check_gradients` as an assertion."""
+
+    def __repr__(self) -> str:
+        return "<fixture check_gradients>"
 
     def __call__(
         self, target: Any, x: Any, y: Any = None, *, check: bool = True, **options: Any

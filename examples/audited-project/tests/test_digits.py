@@ -1,8 +1,6 @@
 """What the project promises of its model beside being right."""
 
-from pathlib import Path
-
-DIGITS = str(Path(__file__).parent.parent / "models" / "digits.py") + "::digits"
+DIGITS = "models/digits.py::digits"
 
 
 def test_size(audit_model):

@@ -101,12 +101,18 @@ def loss_of(model: Any, chain: Chain, y: Any, loss: Any) -> tuple[float, Array]:
     (one,) = losses.losses
     if one is None:
         raise ConfigError(f"model {chain.model!r}: expected a loss of its output, received none")
-    logits = logits_behind(chain.run, losses, chain.output, one)
+    logits = logits_behind(chain.run, losses, chain.output, one, y)
     if logits is None:
         value, above = of_loss(one.config, y, chain.outputs, epsilon=losses.epsilon)
+    elif not logits.undone:
+        chain.run.calls[logits.call].layer.unsupported(
+            "Keras computes this loss not of its output but of what its activation takes, as that "
+            "of another activation; such a gradient is not explained path by path"
+        )
     else:
-        value, by_logits = of_loss(one.config, y, logits, epsilon=losses.epsilon, logits=True)
-        above = _by_output(one.config, y, chain, logits, by_logits)
+        z = logits.values
+        value, by_logits = of_loss(one.config, y, z, epsilon=losses.epsilon, logits=True)
+        above = _by_output(one.config, y, chain, z, by_logits)
     return one.weight * value, one.weight * above
 
 

@@ -35,8 +35,9 @@ def explain(
 ) -> Explanation:
     """Explain the gradient of one element of a weight as the sum of its paths.
 
-    The model is a stack of convolution, pooling, activation, flatten and dense layers (dropout and
-    batch normalization as in inference), run in float64. A path goes from the loss through one
+    The model is a stack of convolution (depthwise and separable ones too), pooling, padding,
+    upsampling, activation, flatten and dense layers (dropout and batch normalization as in
+    inference), run in float64. A path goes from the loss through one
     position of each layer to the element; its product is what the chain rule multiplies along it.
     What did not win a maximum, or was cut off by a ReLU, is on no path.
 
@@ -51,8 +52,8 @@ def explain(
 
     Raises:
         UnsupportedError: the model is no such stack; the message names the layer.
-        ConfigError: there is no such weight or element, or no loss.
-        ShapeError: x does not fit.
+        ConfigError: there is no such weight or element, no loss, or `limit` is below 0.
+        ShapeError: x or y do not fit.
 
     Two dense units, o = 2·(3·x) with x = 5, and the loss (o − t)²: ∂L/∂w¹ = 2·(o − t) · 2 · 5.
 
@@ -66,6 +67,8 @@ def explain(
     >>> found.numbers, found.count
     ('∂L/∂w¹ = 2 · 2 · 5 = 20', 1)
     """
+    if limit < 0:
+        raise ConfigError(f"limit: expected 0 paths or more, received {limit}")
     chain = chain_of(model, x)
     place = checked_index(chain, weight, index)
     value, above = loss_of(model, chain, y, loss)

@@ -215,8 +215,8 @@ def test_what_a_loss_leaves_out_of_its_config(keras):
 def test_the_logits_of_either_activation_are_taken(keras, activation, loss_name):
     """Behind what hands on its input, too; TensorFlow asks of no activation whose they are."""
     layers = keras.layers
-    handing_on = layers.Dropout(0.5), layers.Identity(), layers.Activation("linear")
     with in_float64():
+        handing_on = layers.Dropout(0.5), layers.Identity(), layers.Activation("linear")
         model = predicting(keras, layers.Dense(3, activation=activation), *handing_on)
         model.compile(loss=loss_name)
         equal_to_tape(model, 100 * RNG.normal(size=(4, 3)), ONE_HOT)

@@ -29,7 +29,9 @@ def activation(layer: LayerConfig, x: Array, key: str = "activation") -> Activat
         # A layer as an activation: LeakyReLU(negative_slope=0.1).
         own = LayerConfig(named)
         if derive_layer(own, (x.shape,)).weights:
-            layer.unsupported(f"no gradient is derived of an {key} with weights: {own.class_name}")
+            layer.unsupported(
+                f"no gradient is derived of the {key} {own.class_name}: it has weights"
+            )
         inner = apply_layer(own, {}, (x,), Mode())
         return inner.outputs[0], lambda g: _only(inner.backward((g,)).inputs)
     name = named.get("config") if isinstance(named, Mapping) else named

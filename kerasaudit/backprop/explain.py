@@ -37,9 +37,9 @@ def explain(
 
     The model is a stack of convolution (depthwise and separable ones too), pooling, padding,
     upsampling, activation, flatten and dense layers (dropout and batch normalization as in
-    inference), run in float64. A path goes from the loss through one
-    position of each layer to the element; its product is what the chain rule multiplies along it.
-    What did not win a maximum, or was cut off by a ReLU, is on no path.
+    inference), run in float64. A path goes from the loss through one position of each layer to the
+    element; its product is what the chain rule multiplies along it. What did not win a maximum, or
+    was cut off by a ReLU, is on no path.
 
     Args:
         model: a built Keras model.

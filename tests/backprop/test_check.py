@@ -269,6 +269,20 @@ def test_targets_that_do_not_sum_to_1_show_the_tapes_own_fault(keras):
     assert (finding.code, finding.expected, finding.observed) == ("KA430", "-1", "-2.5")
 
 
+@pytest.mark.parametrize("given", [["mse", None], {"a": "mse", "b": "mae"}])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_losses_of_several_outputs(keras, given, compiled):
+    x = keras.Input((2,))
+    outputs = [keras.layers.Dense(1, name="a")(x), keras.layers.Dense(2, name="b")(x)]
+    model = keras.Model(x, outputs)
+    if compiled:
+        model.compile(loss=given)
+    batch = np.ones((3, 2), "float32"), [np.ones((3, 1)), np.ones((3, 2))]
+    found = ka.check_gradients(model, *batch, loss=None if compiled else given)
+    assert found.ok
+    assert (found.differences, found.reason) == ("model", None)
+
+
 def test_every_kind_is_documented():
     assert set(KINDS) == {"KA430", "KA431", "KA432", "KA433"}
     assert set(KINDS) <= set(every_kind())

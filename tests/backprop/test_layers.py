@@ -382,7 +382,7 @@ def test_a_shape_that_the_config_does_not_describe_is_named(keras):
 def test_an_activation_with_weights_and_a_regulariser_within_are_refused(keras):
     layers = keras.layers
     model = keras.Sequential([keras.Input((2,)), layers.Dense(3, activation=layers.PReLU())])
-    with pytest.raises(UnsupportedError, match="an activation with weights: PReLU"):
+    with pytest.raises(UnsupportedError, match="the activation PReLU: it has weights"):
         ka.backprop(model, np.ones((1, 2)), np.zeros((1, 3)), loss="mse")
     x = keras.Input((2, 3))
     attention = layers.MultiHeadAttention(1, 2, activity_regularizer="l2")

@@ -10,6 +10,7 @@ import numpy as np
 from kerasaudit.backprop.elementwise import ELEMENTWISE
 from kerasaudit.backprop.rule import Applied, Array, Mode, apply_layer
 from kerasaudit.derivation.layer import LayerConfig
+from kerasaudit.derivation.rule import derive_layer
 
 __all__ = ["Activated", "activated", "activation", "softmax", "softmax_back"]
 
@@ -26,7 +27,12 @@ def activation(layer: LayerConfig, x: Array, key: str = "activation") -> Activat
     named = layer.get(key, "linear")
     if isinstance(named, Mapping) and isinstance(named.get("config"), Mapping):
         # A layer as an activation: LeakyReLU(negative_slope=0.1).
-        inner = apply_layer(LayerConfig(named), {}, (x,), Mode())
+        own = LayerConfig(named)
+        if derive_layer(own, (x.shape,)).weights:
+            layer.unsupported(
+                f"no gradient is derived of the {key} {own.class_name}: it has weights"
+            )
+        inner = apply_layer(own, {}, (x,), Mode())
         return inner.outputs[0], lambda g: _only(inner.backward((g,)).inputs)
     name = named.get("config") if isinstance(named, Mapping) else named
     if isinstance(name, str) and name in ELEMENTWISE:

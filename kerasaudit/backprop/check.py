@@ -56,7 +56,8 @@ def check_gradients(
 
     Raises:
         ConfigError: no loss is known, or no targets are.
-        TargetError: the target cannot be run on this batch.
+        TargetError: the target cannot be run on this batch, is not built, or its loss there is
+            no finite figure.
         UnsupportedError: it draws at random, so that no two passes are alike.
 
     >>> import keras
@@ -70,6 +71,10 @@ def check_gradients(
     rng = np.random.default_rng(seed)
     if isinstance(target, keras.Model):
         model, make = target, None
+        if not target.built:
+            raise TargetError(
+                f"model {target.name!r}: expected a built model, received one that is not"
+            )
         if y is None or (loss is None and not target.compiled):
             missing = "targets y" if y is None else "a loss"
             raise ConfigError(
@@ -85,6 +90,8 @@ def check_gradients(
     else:
         raise TargetError(f"expected a Keras model or layer, received {type(target).__name__}")
     check_loss(loss)
+    if probes < 0:
+        raise ConfigError(f"probes: expected 0 or more, received {probes}")
     sides = take_sides(
         model, x, y, loss, sample_weight, training=training, make=make, name=target.name
     )

@@ -19,7 +19,8 @@ _ALL = (
         "'conv/kernel': kernel 3: the tape says 0.412, the derivation and finite differences "
         "-0.412.",
         "Look for a custom_gradient, a stop_gradient or an operation without a derivative in the "
-        "layer named or in those right after it.",
+        "layer named or in those right after it. TensorFlow's own gradient of a categorical "
+        "cross-entropy is wrong for targets that do not sum to 1.",
     ),
     Kind(
         "KA431",

@@ -13,7 +13,7 @@ from kerasaudit.backprop.network import Backprop, Prepared, prepare
 from kerasaudit.backprop.rule import Array
 from kerasaudit.backprop.taped import Copy, Taped, draws_at_random, dtypes_of, float64_copy, on_tape
 from kerasaudit.backprop.tolerances import FLOOR, within
-from kerasaudit.errors import KerasAuditError, UnsupportedError
+from kerasaudit.errors import KerasAuditError, TargetError, UnsupportedError
 from kerasaudit.finding import Finding
 from kerasaudit.gradients.inventory import WeightEntry
 from kerasaudit.gradients.kernels import take_inventory
@@ -97,10 +97,15 @@ def take_sides(
         name: what is checked.
 
     Raises:
-        TargetError: the model cannot be run on this batch.
+        TargetError: the model cannot be run on this batch, or its loss there is not finite.
         UnsupportedError: no two passes are alike, for it draws at random.
     """
     tape = on_tape(model, x, y, loss, sample_weight, training=training)
+    if not np.isfinite(tape.loss):
+        raise TargetError(
+            f"model {model.name!r}: expected a finite loss of this batch, received {tape.loss}: "
+            "gradients of it cannot be compared"
+        )
     if training and draws_at_random(model, x, y, loss, sample_weight, tape.loss):
         raise UnsupportedError(
             f"model {model.name!r}: expected the same loss of every pass in training, received "

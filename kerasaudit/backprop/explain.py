@@ -35,10 +35,11 @@ def explain(
 ) -> Explanation:
     """Explain the gradient of one element of a weight as the sum of its paths.
 
-    The model is a stack of convolution, pooling, activation, flatten and dense layers (dropout and
-    batch normalization as in inference), run in float64. A path goes from the loss through one
-    position of each layer to the element; its product is what the chain rule multiplies along it.
-    What did not win a maximum, or was cut off by a ReLU, is on no path.
+    The model is a stack of convolution (depthwise and separable ones too), pooling, padding,
+    upsampling, activation, flatten and dense layers (dropout and batch normalization as in
+    inference), run in float64. A path goes from the loss through one position of each layer to the
+    element; its product is what the chain rule multiplies along it. What did not win a maximum, or
+    was cut off by a ReLU, is on no path.
 
     Args:
         model: a built Keras model.
@@ -51,8 +52,8 @@ def explain(
 
     Raises:
         UnsupportedError: the model is no such stack; the message names the layer.
-        ConfigError: there is no such weight or element, or no loss.
-        ShapeError: x does not fit.
+        ConfigError: there is no such weight or element, no loss, or `limit` is below 0.
+        ShapeError: x or y do not fit.
 
     Two dense units, o = 2·(3·x) with x = 5, and the loss (o − t)²: ∂L/∂w¹ = 2·(o − t) · 2 · 5.
 
@@ -66,6 +67,8 @@ def explain(
     >>> found.numbers, found.count
     ('∂L/∂w¹ = 2 · 2 · 5 = 20', 1)
     """
+    if limit < 0:
+        raise ConfigError(f"limit: expected 0 paths or more, received {limit}")
     chain = chain_of(model, x)
     place = checked_index(chain, weight, index)
     value, above = loss_of(model, chain, y, loss)
@@ -101,12 +104,18 @@ def loss_of(model: Any, chain: Chain, y: Any, loss: Any) -> tuple[float, Array]:
     (one,) = losses.losses
     if one is None:
         raise ConfigError(f"model {chain.model!r}: expected a loss of its output, received none")
-    logits = logits_behind(chain.run, losses, chain.output, one)
+    logits = logits_behind(chain.run, losses, chain.output, one, y)
     if logits is None:
         value, above = of_loss(one.config, y, chain.outputs, epsilon=losses.epsilon)
+    elif not logits.undone:
+        chain.run.calls[logits.call].layer.unsupported(
+            "Keras computes this loss not of its output but of what its activation takes, as that "
+            "of another activation; such a gradient is not explained path by path"
+        )
     else:
-        value, by_logits = of_loss(one.config, y, logits, epsilon=losses.epsilon, logits=True)
-        above = _by_output(one.config, y, chain, logits, by_logits)
+        z = logits.values
+        value, by_logits = of_loss(one.config, y, z, epsilon=losses.epsilon, logits=True)
+        above = _by_output(one.config, y, chain, z, by_logits)
     return one.weight * value, one.weight * above
 
 

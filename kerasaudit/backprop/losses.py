@@ -19,7 +19,7 @@ from kerasaudit.backprop.layers.merging import summed_to
 from kerasaudit.backprop.rule import Array
 from kerasaudit.errors import ShapeError, UnsupportedError
 
-__all__ = ["EPSILON", "known_loss", "loss", "takes_logits"]
+__all__ = ["EPSILON", "aligned", "known_loss", "loss", "takes_logits"]
 
 EPSILON = 1e-7  # keras.config.epsilon(), where nobody changed it
 
@@ -72,17 +72,37 @@ def loss(
     name, options = known_loss(config)
     if logits:
         options = {**options, "from_logits": True}
-    p = np.asarray(predicted, np.float64)
+    given = np.asarray(predicted, np.float64)
     try:
+        targets, p = aligned(_targets(y, given), given)
         with np.errstate(over="ignore", under="ignore"):
-            made = _LOSSES[name](np.asarray(y, np.float64), p, options, epsilon)
+            made = _LOSSES[name](targets, p, options, epsilon)
         value, by_values = _reduced(made, sample_weight, options.get("reduction", _MEAN))
-    except (ValueError, IndexError) as error:
+        by_p = summed_to(made.back(by_values), p.shape)
+    except (TypeError, ValueError, IndexError) as error:
+        weights = "" if sample_weight is None else f" with weights {np.shape(sample_weight)}"
         raise ShapeError(
-            f"loss {name}: expected targets and weights that fit predictions {p.shape}, "
-            f"received {np.shape(y)} and {np.shape(sample_weight)}: {error}"
+            f"loss {name}: expected targets and weights that fit predictions {given.shape}, "
+            f"received {_described(y)}{weights}: {error}"
         ) from error
-    return value, made.back(by_values).reshape(p.shape)
+    return value, by_p.reshape(given.shape)
+
+
+def _targets(y: Any, predicted: Array) -> Array:
+    """The targets as numbers, one for each example."""
+    if y is None:
+        raise ValueError("there are no targets")
+    targets = np.asarray(y, np.float64)
+    if targets.shape[:1] != predicted.shape[:1]:
+        raise ValueError("there must be as many targets as examples")
+    return targets
+
+
+def _described(y: Any) -> str:
+    try:
+        return "none" if y is None else str(np.shape(y))
+    except ValueError:  # rows of unequal lengths
+        return type(y).__name__
 
 
 def known_loss(config: str | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -124,7 +144,7 @@ def _reduced(made: _Values, sample_weight: Any, reduction: str | None) -> tuple[
     values, weights = made.values, _weights(made, sample_weight, reduction)
     shape = values.shape
     if weights is not None:
-        values, weights = _same_rank(values, weights)
+        values, weights = aligned(values, weights)
     weighted = values if weights is None else values * weights
     if reduction == "sum" or weighted.shape == ():
         divisor = 1.0
@@ -148,12 +168,17 @@ def _weights(made: _Values, sample_weight: Any, reduction: str) -> Array | None:
         mask *= mask.size / mask.sum()  # so that the mean is over those that count
     if weights is None:
         return mask
-    mask, weights = _same_rank(mask, weights)
+    mask, weights = aligned(mask, weights)
     return weights * mask
 
 
-def _same_rank(one: Array, other: Array) -> tuple[Array, Array]:
-    """Two arrays whose ranks differ by a last axis of 1, at one rank, as Keras brings them to."""
+def aligned(one: Array, other: Array) -> tuple[Array, Array]:
+    """Two arrays whose ranks differ by a last axis of 1, at one rank, as Keras brings them to.
+
+    >>> y, predicted = aligned(np.zeros(4), np.zeros((4, 1)))
+    >>> y.shape, predicted.shape
+    ((4, 1), (4, 1))
+    """
     if one.ndim == other.ndim + 1 and one.shape[-1] == 1:
         return (one, other[..., None]) if other.ndim == 1 else (one[..., 0], other)
     if other.ndim == one.ndim + 1 and other.shape[-1] == 1:
@@ -171,12 +196,8 @@ def _averaged(value: Array, slope: Array) -> _Values:
 
 
 def _on_difference(y: Array, p: Array, of: Callable[[Array], tuple[Array, Array]]) -> _Values:
-    """The mean of f(p − y) over the last axis."""
-    y, p = _same_rank(y, p)
-    difference = p - y
-    if difference.shape != p.shape:
-        raise ValueError("targets are larger than predictions")
-    return _averaged(*of(difference))
+    """The mean of f(p − y) over the last axis; one prediction may serve many targets."""
+    return _averaged(*of(p - y))
 
 
 def _squared(y: Array, p: Array, options: Mapping[str, Any], epsilon: float) -> _Values:
@@ -204,7 +225,6 @@ def _log_cosh(y: Array, p: Array, options: Mapping[str, Any], epsilon: float) ->
 
 def _percentage(y: Array, p: Array, options: Mapping[str, Any], epsilon: float) -> _Values:
     scale = 100 / np.maximum(np.abs(y), epsilon)
-    scale = _same_rank(scale, p)[0]
     return _on_difference(y, p, lambda d: (np.abs(d) * scale, np.sign(d) * scale))
 
 
@@ -290,6 +310,8 @@ def _sparse(y: Array, p: Array, options: Mapping[str, Any], epsilon: float) -> _
     ignored = options.get("ignore_class")
     counts = None if ignored is None else y != ignored
     classes = np.where(True if counts is None else counts, y, 0).astype(np.int64)
+    if classes.size and not (classes.min() >= 0 and classes.max() < p.shape[-1]):
+        raise ValueError(f"targets must name classes from 0 to {p.shape[-1] - 1}")
     one_hot = np.eye(p.shape[-1])[classes]
     if options.get("from_logits"):
         made = _from_logits(one_hot, p, -1)
@@ -303,6 +325,7 @@ def _sparse(y: Array, p: Array, options: Mapping[str, Any], epsilon: float) -> _
 
 
 def _from_logits(y: Array, z: Array, axis: int) -> _Values:
+    # TensorFlow's own slope is p − y, which is the derivative only where the targets sum to 1.
     shifted = z - z.max(axis=axis, keepdims=True)
     logs = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
     slope = softmax(z, axis) * y.sum(axis=axis, keepdims=True) - y

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasaudit.backprop.losses import known_loss, loss, takes_logits
+from kerasaudit.backprop.losses import aligned, known_loss, loss, takes_logits
 from kerasaudit.backprop.penalties import penalty
 from kerasaudit.backprop.rule import Applied, Array, Mode, apply_layer
 from kerasaudit.derivation.architecture import Architecture, Call, Source, derive_architecture
@@ -36,6 +36,7 @@ __all__ = [
     "AppliedCall",
     "Backprop",
     "ByPath",
+    "Logits",
     "Network",
     "Prepared",
     "Run",
@@ -297,7 +298,11 @@ def forward(network: Network, x: Any, mode: Mode) -> Run:
     for call in network.architecture.calls:
         layer, sources = _readable(network, call)
         inputs = [run.value(source) for source in sources]
-        applied = apply_layer(layer, weights.get(call.path, {}), inputs, mode.at(call.path))
+        try:
+            applied = apply_layer(layer, weights.get(call.path, {}), inputs, mode.at(call.path))
+        except (ValueError, IndexError) as error:  # NumPy's: what the config says does not fit
+            shapes = ", ".join(str(one.shape) for one in inputs)
+            raise ShapeError(f"{layer}: cannot be run on inputs of {shapes}: {error}") from error
         number = times[call.path]  # a call's own number counts within its model alone
         times[call.path] += 1
         run.calls.append(AppliedCall(call.path, number, layer, sources, applied))
@@ -329,14 +334,30 @@ def _fed(network: Network, x: Any) -> tuple[Array, ...]:
         for source in call.sources or ():
             if call.class_name == "InputLayer" and source.call is None:
                 dtypes[source.output] = str(network.layers[call.path].get("dtype", "float32"))
-    return tuple(
+    fed = tuple(
         _as_fed(network, array, network.architecture.input_shapes[number], dtypes.get(number))
         for number, array in enumerate(arrays)
     )
+    lengths = {len(one) for one in fed if one.ndim}
+    if len(lengths) > 1 or 0 in lengths:
+        received = " and ".join(map(str, sorted(lengths)))
+        raise ShapeError(
+            f"model {network.name!r}: expected inputs of one length, at least one example, "
+            f"received {received}"
+        )
+    return fed
 
 
 def _as_fed(network: Network, given: Any, shape: Shape, dtype: str | None) -> Array:
-    array = np.asarray(given)
+    try:
+        array = np.asarray(given)
+    except ValueError as error:  # rows of unequal lengths
+        raise ShapeError(
+            f"model {network.name!r}: expected numbers of shape {shape}, received "
+            f"{type(given).__name__}: {error}"
+        ) from error
+    if array.dtype.name == "bfloat16":
+        array = array.astype(np.float32)  # NumPy itself takes it for no number
     if array.ndim == len(shape) - 1 and shape[-1] == 1:
         array = array[..., None]  # Keras adds a missing last axis of 1, and takes one away
     elif array.ndim == len(shape) + 1 and array.shape[-1] == 1:
@@ -452,30 +473,60 @@ def _of_output(
     """The loss of one output; its derivative is entered where the loss looks at."""
     predicted = run.value(source)
     value, g = loss(one.config, target, predicted, weight, epsilon=losses.epsilon)
-    logits = logits_behind(run, losses, source, one)
+    logits = logits_behind(run, losses, source, one, target)
     if logits is None:
         sums.add(source, one.weight * g)
         return one.weight * value, one.weight * g
-    value, by_logits = loss(one.config, target, logits, weight, epsilon=losses.epsilon, logits=True)
-    assert source.call is not None  # no input of the model has logits
-    sums.before[source.call] = sums.before.get(source.call, 0.0) + one.weight * by_logits
+    value, by_logits = loss(
+        one.config, target, logits.values, weight, epsilon=losses.epsilon, logits=True
+    )
+    sums.before[logits.call] = sums.before.get(logits.call, 0.0) + one.weight * by_logits
     return one.weight * value, one.weight * g
 
 
-def logits_behind(run: Run, losses: Compiled, source: Source, one: OutputLoss) -> Array | None:
+@dataclass(frozen=True, slots=True)
+class Logits:
+    """What the sigmoid or softmax of a call is computed of, where a loss is computed of it too.
+
+    `undone`: the loss takes them for what that activation takes them for, so that it is the loss
+    of the predictions.
+    """
+
+    call: int
+    values: Array
+    undone: bool
+
+
+def logits_behind(
+    run: Run, losses: Compiled, source: Source, one: OutputLoss, target: Any
+) -> Logits | None:
     """The logits behind a prediction, where Keras computes the loss from them.
 
-    On TensorFlow a sigmoid or softmax leaves them on its output, which a cross-entropy looks for
-    there, so that nothing is clipped; a change of dtype on the way loses them.
+    On TensorFlow a sigmoid or softmax leaves them on its output, on which a cross-entropy looks for
+    them, so that nothing is clipped. It finds them behind layers that hand on what they are given,
+    and takes those of a softmax as it takes those of a sigmoid. A change of dtype or of shape on
+    the way loses them.
     """
-    if losses.backend != "tensorflow" or source.call is None or not takes_logits(one.config):
+    predicted = run.value(source)
+    if (
+        losses.backend != "tensorflow"
+        or not takes_logits(one.config)
+        or aligned(np.asarray(target), predicted)[1].shape != predicted.shape
+    ):
         return None
-    call = run.calls[source.call]
-    if call.applied.before is None or compute_dtype(call.layer) != one.dtype:
-        return None
-    kind, linear = call.applied.before
-    binary = known_loss(one.config)[0] == "BinaryCrossentropy"
-    return linear.outputs[0] if binary == (kind == "sigmoid") else None
+    while source.call is not None:
+        call = run.calls[source.call]
+        if compute_dtype(call.layer) != one.dtype:
+            return None
+        if call.applied.before is not None:
+            kind, linear = call.applied.before
+            binary = known_loss(one.config)[0] == "BinaryCrossentropy"
+            undone = kind == ("sigmoid" if binary else "softmax")
+            return Logits(source.call, linear.outputs[0], undone)
+        if run.value(call.inputs[0]) is not predicted:
+            return None
+        source = call.inputs[0]
+    return None
 
 
 def _through(network: Network, run: Run, sums: _Sums, number: int) -> float:

@@ -84,7 +84,7 @@ class Applied:
     `backward` takes the derivative of the loss by each output (zeros where there is none).
     `updates` are the values that the call gives weights which no gradient updates, such as moving
     averages. `before`: the call without the sigmoid or softmax that it ends with, by name, which a
-    loss may want to see.
+    loss may want to see. A layer that hands on what it is given puts out that very array.
     """
 
     outputs: tuple[Array, ...]

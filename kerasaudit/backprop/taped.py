@@ -73,10 +73,16 @@ def on_tape(
         raise TargetError(
             f"model {model.name!r}: cannot be run on this batch: {described}"
         ) from error
+    figure = _array(value)
+    if figure.shape != ():
+        raise TargetError(
+            f"model {model.name!r}: expected one figure of its loss, received an array of "
+            f"{figure.shape}: no reduction makes one of it"
+        )
     found = [None if g is None else _array(g) for g in grads]
     count = len(model.trainable_variables)
     return Taped(
-        float(_array(value)),
+        float(figure),
         tuple(_array(one) for one in tree.flatten(predicted)),
         tuple(found[:count]),
         tuple(found[count:]),
@@ -280,12 +286,16 @@ def dtypes_of(model: Any, losses: Compiled | None) -> set[str]:
 def _floatx64() -> Iterator[None]:
     from keras import config
 
-    before = config.floatx()
+    # The policy is made of floatx once, by the first layer of the process: layers that another
+    # layer makes for itself take that one.
+    before, policy = config.floatx(), config.dtype_policy()
     config.set_floatx("float64")
+    config.set_dtype_policy("float64")
     try:
         yield
     finally:
         config.set_floatx(before)
+        config.set_dtype_policy(policy)
 
 
 def _made_in_float64(layer: Any) -> Any:

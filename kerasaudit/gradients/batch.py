@@ -92,7 +92,10 @@ def loss_function(model: Any, loss: Any) -> Callable[[Batch, Any], Any]:
             sample_weight=batch.sample_weight,
             training=True,
         )
-    compiled = CompileLoss(loss)  # what compile makes of a name, a function, a list or a dict
+    # What compile makes of a name, a function, a list or a dict; made twice, it takes no `None`.
+    names = getattr(model, "output_names", None)
+    made = isinstance(loss, CompileLoss)
+    compiled = loss if made else CompileLoss(loss, output_names=names)
 
     def of_batch(batch: Batch, predicted: Any) -> Any:
         total = compiled(batch.y, predicted, batch.sample_weight)

@@ -167,10 +167,9 @@ def _output_loss(loss: Any, weight: Any) -> OutputLoss:
     own = getattr(found, "__module__", "") if callable(found) else ""
     if isinstance(found, keras.losses.Loss):
         own, dtype = type(found).__module__, found.dtype
-        config: Mapping[str, Any] = {
-            "class_name": type(found).__name__,
-            "config": found.get_config(),
-        }
+        # Some of Keras's losses leave out of their config what they were given: Huber its delta.
+        options = {**found.get_config(), **getattr(found, "_fn_kwargs", {})}
+        config: Mapping[str, Any] = {"class_name": type(found).__name__, "config": options}
     else:
         dtype = keras.config.floatx()
         config = {"class_name": getattr(found, "__name__", repr(found)), "config": {}}

@@ -227,6 +227,62 @@ def test_what_is_missing_is_said(keras):
         ka.check_gradients(keras.layers.Conv2D(1, 3), np.ones((1, 2)))
 
 
+def test_what_cannot_be_compared_is_said_and_not_found(keras):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    x, y = np.ones((3, 2), "float32"), np.zeros((3, 1), "float32")
+    with pytest.raises(TargetError, match="a finite loss of this batch, received nan"):
+        ka.check_gradients(model, np.full_like(x, np.nan), y, "mse")
+    with pytest.raises(TargetError, match=r"one figure of its loss, received an array of \(3,\)"):
+        ka.check_gradients(model, x, y, keras.losses.MeanSquaredError(reduction=None))
+    with pytest.raises(ConfigError, match="probes: expected 0 or more, received -1"):
+        ka.check_gradients(model, x, y, "mse", probes=-1)
+    with pytest.raises(TargetError, match="expected a built model"):
+        ka.check_gradients(keras.Sequential([keras.layers.Dense(1)]), x, y, "mse")
+
+
+def test_a_layer_that_makes_layers_of_its_own_is_copied(keras):
+    class Holding(keras.layers.Layer):
+        def __init__(self, **arguments):
+            super().__init__(**arguments)
+            self.inner = keras.layers.Dense(3)
+
+        def build(self, shape):
+            self.inner.build(shape)
+
+        def call(self, x):
+            return 2.0 * self.inner(x)
+
+    found = ka.check_gradients(Holding(), np.ones((2, 4), "float32"))
+    assert found.ok
+    assert found.differences == "model"
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_targets_that_do_not_sum_to_1_show_the_tapes_own_fault(keras):
+    # By the logits z of a softmax p: p · Σy − y, for which TensorFlow takes p − y.
+    layer = keras.layers.Dense(2, "softmax", kernel_initializer="zeros", use_bias=False)
+    model = keras.Sequential([keras.Input((1,)), layer])
+    found = ka.check_gradients(
+        model, np.ones((1, 1), "float32"), np.array([[3.0, 1.0]]), "categorical_crossentropy"
+    )
+    (finding,) = found.findings
+    assert (finding.code, finding.expected, finding.observed) == ("KA430", "-1", "-2.5")
+
+
+@pytest.mark.parametrize("given", [["mse", None], {"a": "mse", "b": "mae"}])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_losses_of_several_outputs(keras, given, compiled):
+    x = keras.Input((2,))
+    outputs = [keras.layers.Dense(1, name="a")(x), keras.layers.Dense(2, name="b")(x)]
+    model = keras.Model(x, outputs)
+    if compiled:
+        model.compile(loss=given)
+    batch = np.ones((3, 2), "float32"), [np.ones((3, 1)), np.ones((3, 2))]
+    found = ka.check_gradients(model, *batch, loss=None if compiled else given)
+    assert found.ok
+    assert (found.differences, found.reason) == ("model", None)
+
+
 def test_every_kind_is_documented():
     assert set(KINDS) == {"KA430", "KA431", "KA432", "KA433"}
     assert set(KINDS) <= set(every_kind())

@@ -344,3 +344,49 @@ def test_a_gradient_of_ones_own(keras, monkeypatch):
     x = RNG.normal(size=(3, 2))
     _, taped = on_tape(model, x, x)
     assert_equal(ka.backprop(model, x, x).gradients, taped, 1e-4)
+
+
+# -- batches and configs that do not serve ------------------------------------------------------
+
+
+def test_batches_that_do_not_serve_are_named(keras):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    for x, told in (
+        (np.zeros((0, 2)), "at least one example, received 0"),
+        ([[1.0, 2.0], [3.0]], "received list"),
+    ):
+        with pytest.raises(ShapeError, match=told):
+            ka.backprop(model, x, np.zeros((len(x), 1)), loss="mse")
+    one, other = keras.Input((2,)), keras.Input((2,))
+    both = keras.Model([one, other], keras.layers.Add()([one, other]))
+    with pytest.raises(ShapeError, match="of one length, at least one example, received 1 and 3"):
+        ka.backprop(both, [np.ones((3, 2)), np.ones((1, 2))], np.zeros((3, 2)), loss="mse")
+
+
+def test_bfloat16_is_a_number(keras):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, use_bias=False)])
+    x = keras.ops.convert_to_numpy(keras.ops.ones((3, 2), "bfloat16"))
+    half = x.astype(np.dtype("bfloat16")) if x.dtype.name != "bfloat16" else x
+    found = ka.backprop(model, half, np.zeros((3, 1)), loss="mse")
+    assert found.loss == ka.backprop(model, np.ones((3, 2)), np.zeros((3, 1)), loss="mse").loss
+
+
+def test_a_shape_that_the_config_does_not_describe_is_named(keras):
+    # Keras's own symbolic shape has (3, 2), of which the equation makes (2,).
+    layer = keras.layers.EinsumDense("...x,xy->...y", (2, 3))
+    model = keras.Sequential([keras.Input((2, 4)), layer, keras.layers.Dense(2)])
+    with pytest.raises(ShapeError, match=r"layer 'dense.*cannot be run on inputs of"):
+        ka.backprop(model, np.ones((1, 2, 4)), np.zeros((1, 2, 3, 2)), loss="mse")
+
+
+def test_an_activation_with_weights_and_a_regulariser_within_are_refused(keras):
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(3, activation=layers.PReLU())])
+    with pytest.raises(UnsupportedError, match="the activation PReLU: it has weights"):
+        ka.backprop(model, np.ones((1, 2)), np.zeros((1, 3)), loss="mse")
+    x = keras.Input((2, 3))
+    attention = layers.MultiHeadAttention(1, 2, activity_regularizer="l2")
+    with pytest.raises(UnsupportedError, match="activity regulariser within"):
+        ka.backprop(
+            keras.Model(x, attention(x, x)), np.ones((1, 2, 3)), np.zeros((1, 2, 3)), loss="mse"
+        )

@@ -8,7 +8,7 @@ import pytest
 import kerasaudit as ka
 from kerasaudit.backprop.losses import loss
 from kerasaudit.errors import ConfigError, ShapeError, UnsupportedError
-from tests.backprop.tape import assert_equal, in_float64, on_tape
+from tests.backprop.tape import assert_equal, in_float64, on_tape, scatter_weights
 
 RNG = np.random.default_rng(0)
 P = RNG.random((4, 3)) * 0.8 + 0.1
@@ -155,6 +155,98 @@ def test_a_saturated_sigmoid_keeps_its_gradient_as_in_keras(keras, dtype):
     assert found.loss == pytest.approx(expected, rel=1e-6) == pytest.approx(30.0)
     assert found.gradients["dense/kernel"].item() == pytest.approx(1.0)
     assert_equal(found.gradients, taped, 1e-6)
+
+
+def predicting(keras, *layers):
+    """A model of those layers over three inputs, with weights that are not all alike."""
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    scatter_weights(model, np.random.default_rng(2))
+    return model
+
+
+def equal_to_tape(model, x, y, tolerance=1e-9):
+    expected, taped = on_tape(model, x, y)
+    found = ka.backprop(model, x, y)
+    assert found.loss == pytest.approx(expected, rel=tolerance)
+    assert_equal(found.gradients, taped, tolerance)
+
+
+@pytest.mark.parametrize(
+    ("name", "units", "activation", "shape"),
+    [
+        ("binary_crossentropy", 1, "sigmoid", (4,)),
+        ("hinge", 1, "tanh", (4,)),
+        ("poisson", 1, "softplus", (4,)),
+        ("kl_divergence", 1, "sigmoid", (4,)),
+        ("mse", 1, "linear", (4, 3)),  # one prediction serves three targets
+        ("mse", 3, "linear", (4, 1)),
+    ],
+)
+def test_targets_of_another_shape_as_keras_takes_them(keras, name, units, activation, shape):
+    with in_float64():
+        model = predicting(keras, keras.layers.Dense(units, activation=activation))
+        model.compile(loss=name)
+        y = np.random.default_rng(3).integers(0, 2, shape).astype(float)
+        equal_to_tape(model, RNG.normal(size=(4, 3)), y)
+
+
+def test_predictions_of_one_rank_less(keras):
+    with in_float64():
+        layers = keras.layers.Dense(1, activation="sigmoid"), keras.layers.Reshape(())
+        model = predicting(keras, *layers)
+        model.compile(loss="binary_crossentropy")
+        equal_to_tape(model, RNG.normal(size=(4, 3)), BITS[:, :1])
+
+
+def test_what_a_loss_leaves_out_of_its_config(keras):
+    with in_float64():
+        model = predicting(keras, keras.layers.Dense(3))
+        model.compile(loss=keras.losses.Huber(delta=0.25))
+        equal_to_tape(model, RNG.normal(size=(4, 3)), REAL)
+        model.compile(loss=keras.losses.SparseCategoricalCrossentropy(axis=1))
+        equal_to_tape(model, RNG.random((4, 3)), CLASSES)
+    # |1 − 3| = 2 is above δ = 0.25: 0.25 · 2 − 0.25² / 2
+    value, _ = loss({"class_name": "Huber", "config": {"delta": 0.25}}, [[3.0]], [[1.0]])
+    assert value == 0.5 - 0.03125
+
+
+@pytest.mark.parametrize("loss_name", ["binary_crossentropy", "categorical_crossentropy"])
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_the_logits_of_either_activation_are_taken(keras, activation, loss_name):
+    """Behind what hands on its input, too; TensorFlow asks of no activation whose they are."""
+    layers = keras.layers
+    with in_float64():
+        handing_on = layers.Dropout(0.5), layers.Identity(), layers.Activation("linear")
+        model = predicting(keras, layers.Dense(3, activation=activation), *handing_on)
+        model.compile(loss=loss_name)
+        equal_to_tape(model, 100 * RNG.normal(size=(4, 3)), ONE_HOT)
+        model = predicting(keras, layers.Dense(3, activation=activation), layers.Reshape((3,)))
+        model.compile(loss=loss_name)
+        equal_to_tape(model, RNG.normal(size=(4, 3)), ONE_HOT)
+
+
+def test_the_logits_of_a_softmax_along_another_axis_are_taken(keras):
+    with in_float64():
+        model = keras.Sequential([keras.Input((2, 3)), keras.layers.Dense(3)])
+        model.add(keras.layers.Softmax(axis=1))
+        model.compile(loss="categorical_crossentropy")
+        equal_to_tape(model, RNG.normal(size=(4, 2, 3)), np.stack([ONE_HOT, ONE_HOT[::-1]], 1))
+
+
+def test_wrong_targets_are_named(keras):
+    model = predicting(keras, keras.layers.Dense(3))
+    x = np.ones((4, 3))
+    for y, told in (
+        (None, "received none: there are no targets"),
+        ([None], "there are no targets"),
+        (np.ones((1, 3)), "as many targets as examples"),
+        (np.full((4, 3), "a"), "could not convert"),
+    ):
+        with pytest.raises(ShapeError, match=told):
+            ka.backprop(model, x, y, loss="mse")
+    for wrong in (-1, 3):
+        with pytest.raises(ShapeError, match="classes from 0 to 2"):
+            ka.backprop(model, x, np.full(4, wrong), loss="sparse_categorical_crossentropy")
 
 
 def test_a_model_without_a_loss(keras):

@@ -396,3 +396,81 @@ def test_wrong_arguments_are_named(notes):
         ka.explain(notes, x, y, "conv2d/kernel", (3, 0, 0, 0), "mse")
     with pytest.raises(ShapeError, match="expected numbers of shape"):
         ka.explain(notes, x[:, :4], y, "conv2d/kernel", (0, 0, 0, 0), "mse")
+
+
+def handed_on(keras):
+    """Layers that hand on, drop or repeat what they take, and those of a kernel per channel."""
+    layers = keras.layers
+    return (
+        layers.Rescaling(0.5, offset=1.0),
+        layers.ZeroPadding2D(((1, 0), (2, 1))),
+        layers.Cropping2D(((0, 1), (1, 0))),
+        layers.UpSampling2D((1, 2)),
+        layers.DepthwiseConv2D(2, depth_multiplier=2, strides=2, padding="same"),
+        layers.DepthwiseConv2D((2, 1), dilation_rate=2, activation="tanh"),
+        layers.SeparableConv2D(3, 2, depth_multiplier=2, padding="same", activation="relu"),
+        layers.SeparableConv2D(2, (1, 2), use_bias=False),
+    )
+
+
+@pytest.mark.parametrize("place", range(8))
+def test_a_layer_within_a_stack_of_convolutions(keras, place):
+    layers = keras.layers
+    with in_float64():
+        inside = handed_on(keras)[place]
+        stack = [layers.Conv2D(2, 2, activation="relu"), inside, layers.MaxPooling2D(2)]
+        model = keras.Sequential(
+            [keras.Input((5, 5, 1)), *stack, layers.Flatten(), layers.Dense(1, "sigmoid")]
+        )
+        rng = np.random.default_rng(place)
+        scatter_weights(model, rng)
+        model.compile(loss="binary_crossentropy")
+        x, y = rng.normal(size=(2, 5, 5, 1)), np.array([[0.0], [1.0]])
+        _, taped = on_tape(model, x, y)
+    for path, index, found in explain_every(model, x, y):
+        assert found.gradient == pytest.approx(taped[path][index], rel=1e-9, abs=1e-12)
+        assert found.paths["product"].sum() == pytest.approx(found.gradient, rel=1e-9, abs=1e-12)
+
+
+def test_a_separable_convolution_by_hand(keras):
+    layer = keras.layers.SeparableConv1D(1, 1, use_bias=False, name="sep")
+    model = keras.Sequential([keras.Input((1, 2)), layer, keras.layers.Flatten()])
+    model.set_weights([np.array([[[2.0], [3.0]]]), np.array([[[5.0], [7.0]]])])
+    x, y = np.array([[[11.0, 13.0]]]), np.array([[383.0 - 1]])
+    # o = 5·(2·11) + 7·(3·13) = 383, ∂L/∂o = 2·1: by the 3 it is 2 · 7 · 13, by the 7 2 · 3 · 13.
+    found = ka.explain(model, x, y, "sep/depthwise_kernel", (0, 1, 0), "mse")
+    assert (found.gradient, found.count) == (2.0 * 7 * 13, 1)
+    assert (
+        ka.explain(model, x, y, "sep/pointwise_kernel", (0, 1, 0), "mse").gradient == 2.0 * 3 * 13
+    )
+
+
+def test_equal_maxima_of_a_whole_map_share(keras):
+    layers = keras.layers
+    with in_float64():
+        model = keras.Sequential(
+            [keras.Input((1, 2, 2)), layers.Conv2D(1, 1, use_bias=False, name="conv")]
+        )
+        model.add(layers.GlobalMaxPooling2D())
+        model.set_weights([np.ones((1, 1, 2, 1))])
+        # Both positions give 3: of the first channel one has 1 and the other 2, each with half.
+        x, y = np.array([[[[1.0, 2.0], [2.0, 1.0]]]]), np.zeros((1, 1))
+        model.compile(loss="mse")
+        _, taped = on_tape(model, x, y)
+    found = ka.explain(model, x, y, "conv/kernel", (0, 0, 0, 0), "mse")
+    assert found.gradient == 6 * (1 / 2 + 2 / 2)
+    assert found.gradient == pytest.approx(taped[model.weights[0].path][0, 0, 0, 0])
+    assert found.count == 2
+
+
+def test_what_the_loss_does_not_see_and_a_limit_below_0_are_refused(keras):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "softmax", name="out")])
+    x, y = np.ones((1, 2)), np.eye(3)[:1]
+    with pytest.raises(UnsupportedError, match="not of its output but of what its activation"):
+        ka.explain(model, x, y, "out/kernel", (0, 0), "binary_crossentropy")
+    with pytest.raises(ConfigError, match="limit: expected 0 paths or more, received -1"):
+        ka.explain(model, x, y, "out/kernel", (0, 0), "mse", limit=-1)
+    model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Conv2D(1, 1, name="conv")])
+    model.add(keras.layers.UpSampling2D(2, interpolation="bilinear"))
+    with pytest.raises(UnsupportedError, match="the interpolation 'nearest' alone"):
+        ka.explain(model, np.ones((1, 2, 2, 1)), np.ones((1, 4, 4, 1)), "conv/bias", 0, "mse")

@@ -128,6 +128,8 @@ def test_data_of_ones_own_and_a_seed(tmp_path):
     assert stated["examples"] == drawn["examples"] == 2
     assert stated["weights"][0]["values"][0] == pytest.approx(0.5)
     assert drawn["weights"][0]["values"][0] != pytest.approx(0.5)
+    printed = " ".join(invoke(TARGET, *options[:4]).stdout.split())
+    assert "examples 2 (the figures of the first, the gradient of all)" in printed
 
 
 def test_a_builder_without_an_example_wants_data():

@@ -17,12 +17,17 @@ def _elementwise(value: Array, slope: Array) -> Applied:
     return applied(value, lambda g: Gradients((g * slope,)))
 
 
+def _unchanged(x: Array) -> Applied:
+    """y = x."""
+    return applied(x, lambda g: Gradients((g,)))
+
+
 @gradient("Activation")
 def activation_layer(
     layer: LayerConfig, weights: Mapping[str, Array], inputs: tuple[Array, ...], mode: Mode
 ) -> Applied:
     """y = f(x) for the function that the config names."""
-    return activated(layer, applied(inputs[0], lambda g: Gradients((g,))))
+    return activated(layer, _unchanged(inputs[0]))
 
 
 @gradient("ReLU")
@@ -81,10 +86,13 @@ def softmax_layer(
     if len(inputs) > 1:
         layer.unsupported("no gradient is derived of a masked softmax")
     axes = layer.get("axis", -1)
-    axis = tuple(axes) if isinstance(axes, (list, tuple)) else int(axes)
+    axis = tuple(axes) if isinstance(axes, (list, tuple)) else (int(axes),)
     p = softmax(inputs[0], axis)
+    # A cross-entropy takes the logits of any one axis, and sums over the last one all the same.
+    last = axis[0] in (-1, p.ndim - 1)
+    before = ("softmax" if last else "softmax of another axis"), _unchanged(inputs[0])
     return Applied(
         (p,),
         lambda gradients: Gradients((softmax_back(p, gradients[0], axis),)),
-        before=("softmax", applied(inputs[0], lambda g: Gradients((g,)))) if axis == -1 else None,
+        before=before if len(axis) == 1 else None,
     )

@@ -95,6 +95,8 @@ def _check(layer: LayerConfig, inputs: tuple[Array, ...]) -> None:
     )
     if chosen != between:
         layer.unsupported("no gradient is derived of attention along some axes alone")
+    if layer.get("activity_regularizer") is not None:
+        layer.unsupported("no gradient is derived of an activity regulariser within a layer")
     if layer.get("sliding_window") is not None:
         layer.unsupported("no gradient is derived of a sliding window")
     several = inputs[0].ndim > 3

@@ -149,9 +149,7 @@ def _stages(
     if config.class_name != "Activation" and activation not in (None, "linear"):
         own = _with(config, {**config.config, "activation": "linear"})
     outputs = apply_layer(own, weights, (fed,), Mode()).outputs[0]
-    stage = family(Applied(call.path, own, call.derivation, weights, fed, outputs))
-    if stage is not None:
-        yield stage
+    yield from _made(family(Applied(call.path, own, call.derivation, weights, fed, outputs)))
     if own is not config:
         then = LayerConfig(
             {
@@ -160,9 +158,15 @@ def _stages(
             }
         )
         given = apply_layer(then, {}, (outputs,), Mode()).outputs[0]
-        after = find_family(then)(Applied(call.path, then, call.derivation, {}, outputs, given))
-        if after is not None:
-            yield after
+        after = find_family(then)
+        yield from _made(after(Applied(call.path, then, call.derivation, {}, outputs, given)))
+
+
+def _made(stages: Stage | tuple[Stage, ...] | None) -> tuple[Stage, ...]:
+    """What a family makes of a layer, one after the other."""
+    if stages is None:
+        return ()
+    return stages if isinstance(stages, tuple) else (stages,)
 
 
 def _with(config: LayerConfig, values: Mapping[str, Any]) -> LayerConfig:

@@ -31,6 +31,8 @@ _LETTERS = {
 }
 _WEIGHTS = {
     ("convolution", "kernel"): "K",
+    ("convolution", "depthwise_kernel"): "K",
+    ("convolution", "pointwise_kernel"): "K",
     ("convolution", "bias"): "b",
     ("dense", "kernel"): "w",
     ("dense", "bias"): "c",

@@ -103,7 +103,7 @@ class Stage(ABC):
         self.layer.unsupported(f"the gradient of {weight!r} is not explained path by path")
 
 
-Family = Callable[[Applied], Stage | None]
+Family = Callable[[Applied], Stage | tuple[Stage, ...] | None]
 _Family = TypeVar("_Family", bound=Family)
 
 _families: dict[str, Family] = {}
@@ -112,7 +112,8 @@ _families: dict[str, Family] = {}
 def family(*classes: str) -> Callable[[_Family], _Family]:
     """Register what makes a stage of a layer of `classes`.
 
-    It returns `None` for a layer that passes on what it takes as it is.
+    It returns `None` for a layer that passes on what it takes as it is, and several stages for one
+    that computes its output in several steps.
     """
 
     def register(function: _Family) -> _Family:
@@ -141,5 +142,6 @@ def find_family(layer: LayerConfig) -> Family:
             return _families[key]
     raise UnsupportedError(
         f"{layer}: a gradient is explained path by path through stacks of convolution, pooling, "
-        f"activation, normalization, flatten and dense layers, received {layer.keys[0]!r}"
+        "padding, upsampling, activation, scaling, batch normalization, flatten and dense layers, "
+        f"received {layer.keys[0]!r}"
     )

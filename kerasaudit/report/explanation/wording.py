@@ -49,7 +49,8 @@ def facts(lesson: Lesson) -> list[tuple[str, str]]:
     if lesson.examples == 1:
         found.append(("target", f"y = {_flat(lesson.y)}"))
     else:
-        found.append(("examples", f"{lesson.examples:,}"))
+        count = f"{lesson.examples:,}"
+        found.append(("examples", f"{count} (the figures of the first, the gradient of all)"))
     return found
 
 

@@ -2,18 +2,23 @@
 
 ∂y_k/∂x_c = K_uvck where the window meets x with its offset uv;  ∂y_k/∂K_uvck is that x;
 ∂y_k/∂b_k = 1. Padding is no input: what meets it is on no path. With groups, output channel k takes
-the C_in/g channels of group ⌊k / (K/g)⌋.
+the C_in/g channels of group ⌊k / (K/g)⌋. A depthwise convolution has as many groups as channels,
+its kernel of shape (*window, C, m); a separable one is that, and then a kernel of one position.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import numpy as np
 
 from kerasaudit.backprop.paths.layers.windowed import Windows
 from kerasaudit.backprop.paths.stage import NOWHERE, Applied, Edges, Stage, family
-from kerasaudit.backprop.rule import Array
+from kerasaudit.backprop.rule import Array, Mode, apply_layer
+from kerasaudit.derivation.layer import LayerConfig
+from kerasaudit.derivation.rule import derive_layer
 
-__all__ = ["Convolution"]
+__all__ = ["Convolution", "Depthwise", "separable"]
 
 
 @family("Conv1D", "Conv2D", "Conv3D")
@@ -21,14 +26,19 @@ class Convolution(Stage):
     """The feature maps of a convolution, before its activation."""
 
     kind = "convolution"
-    weight = "kernel"
+    weight: ClassVar[str] = "kernel"
 
     def __init__(self, applied: Applied) -> None:
         super().__init__(applied)
         self.windows = Windows(applied)
-        *_, self.channels, self.filters = self.weights["kernel"].shape
-        self.kernel = self.weights["kernel"].reshape(-1, self.filters)
-        self.in_group = self.filters // applied.layer.integer("groups", 1)
+        kernel = self.weights[self.weight]
+        self.channels, self.filters, groups = self._extents(kernel.shape)
+        self.kernel = kernel.reshape(-1, self.filters)
+        self.in_group = self.filters // groups
+
+    def _extents(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
+        """The channels that a filter takes, the filters, and the groups of channels."""
+        return shape[-2], shape[-1], self.layer.integer("groups", 1)
 
     def fan_in(self) -> int:
         """Each output takes a window of its group's channels."""
@@ -61,3 +71,50 @@ class Convolution(Stage):
         outputs = self.windows.outputs_of(k, self.filters)[inside]
         source = source[inside]
         return Edges(outputs, source, self.inputs[example].ravel()[source])
+
+
+@family("DepthwiseConv1D", "DepthwiseConv2D")
+class Depthwise(Convolution):
+    """Each channel's own feature maps; in memory the kernel is that of so many groups."""
+
+    def _extents(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
+        return 1, shape[-2] * shape[-1], shape[-2]
+
+
+class _OwnMaps(Depthwise):
+    """The depthwise half of a separable convolution."""
+
+    weight = "depthwise_kernel"
+
+
+class _Mixed(Convolution):
+    """The half of a separable convolution that mixes channels at each position."""
+
+    weight = "pointwise_kernel"
+
+
+@family("SeparableConv1D", "SeparableConv2D")
+def separable(applied: Applied) -> tuple[Stage, Stage]:
+    """Both halves."""
+    config, weights = applied.layer.config, dict(applied.weights)
+    rank = applied.layer.class_name[-2:]
+    depthwise = weights.pop("depthwise_kernel")
+    first = LayerConfig(
+        {"class_name": f"DepthwiseConv{rank}", "config": {**config, "use_bias": False}}
+    )
+    (maps,) = apply_layer(first, {"kernel": depthwise}, (applied.inputs,), Mode()).outputs
+    still = {"kernel_size": 1, "strides": 1, "dilation_rate": 1}
+    then = LayerConfig({"class_name": f"Conv{rank}", "config": {**config, **still}})
+    return (
+        _OwnMaps(
+            applied._replace(layer=first, weights={"depthwise_kernel": depthwise}, outputs=maps)
+        ),
+        _Mixed(
+            applied._replace(
+                layer=then,
+                derivation=derive_layer(then, (maps.shape,)),
+                weights=weights,
+                inputs=maps,
+            )
+        ),
+    )

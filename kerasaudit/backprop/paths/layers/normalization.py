@@ -1,16 +1,25 @@
 """Batch normalization in inference: y = γ·(x − μ)/√(σ² + ε) + β, with the moving μ and σ².
 
 So it is a scale: ∂y/∂x = γ/√(σ² + ε) along its axis;  ∂y/∂γ = (x − μ)/√(σ² + ε);  ∂y/∂β = 1.
+Rescaling and Normalization are scales as well, of the input as a rule.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from kerasaudit.backprop.paths.layers.activation import Elementwise
 from kerasaudit.backprop.paths.stage import NOWHERE, Applied, Edges, Stage, family
 from kerasaudit.backprop.rule import Array
 
-__all__ = ["BatchNormalization"]
+__all__ = ["BatchNormalization", "Scaled"]
+
+
+@family("Rescaling", "Normalization")
+class Scaled(Elementwise):
+    """Each position by a factor that no training changes."""
+
+    kind = "normalization"
 
 
 @family("BatchNormalization")

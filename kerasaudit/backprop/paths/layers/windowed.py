@@ -37,6 +37,12 @@ class Windows:
         self.met = np.moveaxis(met, -1, len(self.places))
         self.size = window.size
 
+    @property
+    def spatial_axes(self) -> tuple[int, ...]:
+        """The axes of the layer's input that the window moves along."""
+        before = 2 if self.first else 1
+        return tuple(range(before, before + len(self.size)))
+
     def split(self, outputs: Array, channels: int) -> tuple[tuple[Array, ...], Array]:
         """The place and the channel of each output position."""
         if self.first:

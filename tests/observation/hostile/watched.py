@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from kerasaudit import audit_all
-from kerasaudit.cli import _exit_code
+from kerasaudit.cli.exit_codes import of_audits
 from kerasaudit.errors import LimitError, MalformedError
 
 CLEAN = "clean"  # how the names of the first files begin
@@ -58,7 +58,7 @@ def audited(path):
         for finding in getattr(result, "findings", ()):
             codes.add(finding.code)
             messages.append(f"{finding.path}: {finding.message}")
-    return {"codes": sorted(codes), "status": _exit_code(results), "messages": messages}
+    return {"codes": sorted(codes), "status": of_audits(results), "messages": messages}
 
 
 def main(folder):

@@ -1,0 +1,79 @@
+"""`kerasaudit diff`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from kerasaudit.cli.console import OneLineErrors, report_failures
+from kerasaudit.cli.exit_codes import of_diff
+from kerasaudit.cli.group import command
+from kerasaudit.cli.options import (
+    config_option,
+    debug_option,
+    format_option,
+    input_shape_option,
+    kwargs_option,
+    limit_option,
+    save_option,
+)
+from kerasaudit.cli.parsing import parse_arguments, parse_limits, parse_shape, settings_of
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["diff"]
+
+
+@command.command()
+@click.argument("old")
+@click.argument("new")
+@format_option
+@save_option
+@kwargs_option
+@input_shape_option
+@limit_option
+@config_option
+@debug_option
+def diff(
+    old: str,
+    new: str,
+    format_: str,
+    paths: tuple[str, ...],
+    arguments: str | None,
+    input_shape: str | None,
+    limits: tuple[str, ...],
+    config: str | None,
+    debug: bool,
+) -> None:
+    """Compare two models: layers, config values, weights, connections, and every tally.
+
+    OLD and NEW each name one model, as a TARGET of `kerasaudit audit` does; they need not be of
+    the same form. Layers are matched by name, or by what they are where names only count on.
+    Exits with 0 if nothing differs, 1 if something does, 2 if a model could not be audited in
+    full.
+    """
+    with OneLineErrors(debug):
+        from kerasaudit import report
+        from kerasaudit.reconciliation.diff import diff_outcomes
+        from kerasaudit.reconciliation.differences import Diff
+
+        for path in paths:
+            report.check(path, Diff)  # before the work, not after it
+        results = diff_outcomes(
+            old,
+            new,
+            parse_shape(input_shape),
+            arguments=parse_arguments(arguments),
+            limits=parse_limits(limits, settings_of(config)),
+        )
+        for path in paths:
+            report.save(results, path, Diff)
+        if format_ == "terminal":
+            report.formats(Diff)["terminal"].write(results, sys.stdout, reasons=False)
+        else:
+            click.echo(report.render(results, format_, Diff), nl=False)
+        report_failures(results, debug)
+        sys.exit(of_diff(results))

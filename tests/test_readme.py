@@ -50,7 +50,7 @@ def test_there_are_two_commands_and_they_are_short():
     commands = blocks("sh")
     assert len(commands) == 2
     assert all(command.count("\n") == 1 for command in commands)
-    assert len(README.splitlines()) < 160
+    assert len(README.splitlines()) < 190
 
 
 def test_the_readme_names_only_options_and_commands_that_exist():
@@ -60,8 +60,10 @@ def test_the_readme_names_only_options_and_commands_that_exist():
 
     helps = [
         CliRunner().invoke(command, [*name, "--help"]).output
-        for name in ([], ["audit"], ["claims"], ["diff"], ["gradients"])
+        for name in ([], *([one] for one in command.commands))
     ]
+    pytest_help = [sys.executable, "-m", "pytest", "--help"]
+    helps.append(subprocess.run(pytest_help, capture_output=True, text=True, check=True).stdout)
     # pip's and pytest's own options are not ours
     ours = "\n".join(line for line in README.splitlines() if "venv" not in line)
     for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours)):

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from kerasaudit import report
 from kerasaudit.backprop.lesson import Lesson
-from kerasaudit.backprop.teaching import teach_target
+from kerasaudit.backprop.teaching import teach, teach_target
 from kerasaudit.cli import command
 from kerasaudit.errors import ConfigError, TargetError
 from kerasaudit.reconciliation.result import Failure
@@ -64,6 +64,21 @@ def test_json_has_every_element(lesson):
         assert len(products) == element["count"]
         for path in element["paths"]:
             assert np.prod(path["factors"]) == pytest.approx(path["product"], rel=1e-8)
+
+
+def test_a_page_is_no_larger_than_a_megabyte_and_says_what_it_leaves_out(keras):
+    layers = [keras.Input((14, 14, 1)), keras.layers.Conv2D(1, 3, padding="same", name="first")]
+    layers += [keras.layers.Conv2D(1, 3, padding="same"), keras.layers.GlobalAveragePooling2D()]
+    model = keras.Sequential([*layers, keras.layers.Dense(1)])
+    x = np.linspace(-1, 1, 196).reshape(1, 14, 14, 1)
+    lesson = teach(model, x, np.ones((1, 1)), "first/kernel", (1, 1, 0, 0), "mse")
+    assert len(lesson.explanations) == 10 + 10 + 2  # two kernels and biases, the dense unit's two
+    page = report.render([lesson], "html")
+    assert len(page) <= 1_000_000
+    shown = page.count('type="radio"')
+    assert 1 < shown < 9
+    assert f"{22 - shown} more elements are explained in the JSON report" in page
+    assert re.search(r'id="e\d" checked><label[^>]*><i>K</i><sup>1</sup><sub>22</sub>', page)
 
 
 @pytest.mark.parametrize("format_", ["terminal", "markdown"])

@@ -7,7 +7,8 @@ so it reads without JavaScript.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -28,6 +29,7 @@ FORMAT = "html"
 SUFFIX = ".html"
 
 _STYLES = ("style.css", "explanation.css")
+_LONGEST = 1_000_000  # characters of a page, if it can be helped
 _ROWS = 200  # so many paths stand in an element's table
 _COLUMNS = 12  # an axis of at most so many elements is a row of the chooser
 
@@ -35,17 +37,48 @@ _COLUMNS = 12  # an axis of at most so many elements is a row of the chooser
 def render(results: Sequence[Lesson | Failure]) -> str:
     """Render results as one page. Of several lessons, only the first is worked through."""
     lessons, failures = wording.partition(results)
-    title = lessons[0].name if lessons else "Not explained"
+    if not lessons:
+        return _page([], [], failures)
+    whole, *others = lessons
+    for lesson in _narrowed(whole):
+        left_out = len(whole.explanations) - len(lesson.explanations)
+        text = _page([lesson], others, failures, left_out)
+        if len(text) <= _LONGEST:
+            break
+    return text
+
+
+def _page(
+    lessons: Sequence[Lesson],
+    others: Sequence[Lesson],
+    failures: Sequence[Failure],
+    left_out: int = 0,
+) -> str:
     return page.page(
         _environment(),
         "explanation.jinja",
         styles=_STYLES,
-        rules=_rules(max((len(lesson.explanations) for lesson in lessons[:1]), default=0)),
-        title=printable(title),
-        lessons=lessons[:1],
-        others=lessons[1:],
+        rules=_rules(max((len(lesson.explanations) for lesson in lessons), default=0)),
+        title=printable(lessons[0].name if lessons else "Not explained"),
+        lessons=lessons,
+        others=others,
         failures=failures,
+        left_out=left_out,
     )
+
+
+def _narrowed(lesson: Lesson) -> Iterator[Lesson]:
+    """The lesson with every element, with those of the chosen weight, with ever fewer around it."""
+    yield lesson
+    kept = [one for one in lesson.explanations if one.weight == lesson.explanation.weight]
+    while True:
+        chosen = kept.index(lesson.explanation)
+        yield replace(lesson, explanations=tuple(kept), chosen=chosen)
+        if len(kept) == 1:
+            return
+        half = len(kept) // 2
+        first = min(max(chosen - half // 2, 0), len(kept) - half)
+        kept = kept[first : first + half]
 
 
 def index(pages: Sequence[tuple[Lesson | Failure, str | None]]) -> str:

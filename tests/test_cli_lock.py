@@ -236,6 +236,44 @@ def test_a_link_that_leads_out_of_the_folder_is_not_written_through(folder):
     assert list((folder / "out").iterdir()) == []
 
 
+@pytest.mark.parametrize("linked", ["nets", "nets/small.json.json"])
+def test_a_link_inside_the_folder_loses_no_lock(folder, linked):
+    invoke("lock", "nets")
+    path = folder / "audits" / linked
+    real = folder / "audits" / f"real{path.suffix}"
+    path.rename(real)
+    path.symlink_to(os.path.relpath(real, path.parent))
+    before = locks(folder)
+    result = invoke("lock", "nets")
+    assert result.exit_code == 2
+    line = f"kerasaudit: error: audits/{linked}: expected no link inside audits"
+    assert set(result.stderr.splitlines()) == {line}
+    assert "removed" not in result.stdout
+    assert locks(folder) == before
+
+
+def test_a_link_that_leads_nowhere_is_not_written_through(folder):
+    (folder / "audits" / "nets").mkdir(parents=True)
+    (folder / "audits" / "nets" / "small.json.json").symlink_to("gone.json")
+    result = invoke("lock", "nets")
+    assert result.exit_code == 2
+    assert "new        audits/nets/wide.json.json" in result.stdout
+    assert "small.json.json: expected no link inside audits" in result.stderr
+    assert not (folder / "audits" / "nets" / "gone.json").exists()
+
+
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), os.mkfifo])
+def test_what_stands_in_the_place_of_a_lock_takes_no_other_lock_with_it(folder, make):
+    (folder / "audits" / "nets").mkdir(parents=True)
+    make(folder / "audits" / "nets" / "small.json.json")
+    result = invoke("lock", "nets")
+    assert result.exit_code == 2
+    assert result.stdout.splitlines()[0] == "new        audits/nets/wide.json.json"
+    assert result.stderr.splitlines()[0] == (
+        "kerasaudit: error: audits/nets/small.json.json: expected a file, received something else"
+    )
+
+
 def test_two_models_that_would_have_one_lock(folder, tmp_path_factory):
     elsewhere = [tmp_path_factory.mktemp(name) / "net.json" for name in ("one", "two")]
     written(elsewhere[0], net())

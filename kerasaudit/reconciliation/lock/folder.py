@@ -132,10 +132,13 @@ def update_locks(
     changes = [
         one if isinstance(one, Failure) else _attempt(one, folder) for one in _once(audited, folder)
     ]
+    # A lock in another place is the only one that there is until there is one in its own place.
+    kept = {recorded_target(one.target, folder) for one in changes if isinstance(one, Failure)}
     results = [one if isinstance(one, Failure) else one.audit for one in listed]
     changes += (
         orphan if orphan.code is None else _removed(orphan, folder)
         for orphan in orphans(results, folder, named)
+        if orphan.code is None or orphan.target not in kept
     )
     return changes
 
@@ -175,6 +178,7 @@ def _write(audited: Audited, folder: Path) -> LockChange:
     name = lock_file(recorded)
     path = inside(folder, name)
     place = path.as_posix()
+    _refuse_links(path, folder)
     new = lock_of(audited, recorded)
     data = render(new).encode()
     if parse(data, place) != new:
@@ -182,20 +186,38 @@ def _write(audited: Audited, folder: Path) -> LockChange:
     if not path.exists():
         write_whole(path, [data])
         return LockChange("new", place, recorded, None, new)
-    if path.read_bytes() == data:
+    if not path.is_file():  # a folder, or a pipe that would be waited for
+        raise TargetError(f"{place}: expected a file, received something else")
+    held, old = _held(path)
+    if held == data:
         return LockChange("unchanged", place, recorded, new, new)
-    old = _old(path)
     write_whole(path, [data])
     diff = None if old is None else compare(old, audited, place)
     return LockChange("changed", place, recorded, old, new, diff)
 
 
-def _old(path: Path) -> Lock | None:
-    """What a lock held; `None` if it cannot be read, which is no reason not to write it anew."""
+def _refuse_links(path: Path, folder: Path) -> None:
+    """Links inside the folder: what they lead to is there a second time, as somebody else's lock.
+
+    Raises:
+        TargetError: the lock, or a folder that it is in, is a link.
+    """
+    for step in (path, *path.parents):
+        if step == folder:
+            break
+        if step.is_symlink():
+            raise TargetError(f"{step.as_posix()}: expected no link inside {folder.as_posix()}")
+
+
+def _held(path: Path) -> tuple[bytes | None, Lock | None]:
+    """What a file holds, and the lock that this is; `None` where it cannot be read.
+
+    That is no reason not to write it anew.
+    """
     try:
-        return read_lock(path)
-    except TargetError:
-        return None
+        return path.read_bytes(), read_lock(path)
+    except (OSError, TargetError):
+        return None, None
 
 
 def _removed(orphan: Failure, folder: Path) -> LockChange | Failure:

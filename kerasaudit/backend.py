@@ -36,7 +36,7 @@ def importing(what: str, beside: Path | None = None) -> Iterator[None]:
         _start_keras_quietly()
         with contextlib.redirect_stdout(sys.stderr):  # what an import prints is no result
             yield
-    except KerasAuditError:
+    except (KerasAuditError, KeyboardInterrupt, GeneratorExit):
         raise
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
@@ -46,7 +46,7 @@ def importing(what: str, beside: Path | None = None) -> Iterator[None]:
                 "pip install 'kerasaudit[tensorflow]' (or [jax], [torch]); KERAS_BACKEND picks it"
             ) from error
         raise TargetError(f"{what} cannot be imported: {error}") from error
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # also SystemExit, and what pytest.skip() raises
         raise TargetError(
             f"{what} cannot be imported: it raised {type(error).__name__}: {error}"
         ) from error

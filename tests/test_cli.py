@@ -104,6 +104,23 @@ def test_the_others_are_audited_when_one_target_fails(folder):
     assert result.stderr.count("\n") == 1
 
 
+def test_what_is_wrong_in_a_config_says_whose_it_is(folder):
+    invalid = json.loads(json.dumps(GOOD))
+    invalid["config"]["layers"][1]["config"]["name"] = ""
+    for name in ("one", "two"):
+        (folder / f"{name}.json").write_text(json.dumps(invalid))
+    (folder / "nets.py").write_text(
+        "from kerasaudit import builder\n@builder(source='s', claims=5)\ndef net(): ...\n"
+    )
+    result = invoke("audit", "one.json", "two.json", "nets.py")
+    assert result.exit_code == 2
+    assert [line.partition("error: ")[2] for line in result.stderr.splitlines()] == [
+        "one.json: layer 'net' (Sequential): layers[1] (Conv2D) must have a name, received none",
+        "two.json: layer 'net' (Sequential): layers[1] (Conv2D) must have a name, received none",
+        "nets.py: claims must be a list of kerasaudit.Claim, received 5",
+    ]
+
+
 def test_json_on_stdout_is_the_contract(folder):
     document = json.loads(invoke("audit", "good.json", "--format", "json").stdout)
     assert document["schema_version"] == 1

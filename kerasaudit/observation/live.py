@@ -79,7 +79,9 @@ def build(function: Callable[..., Any], name: str, arguments: Mapping[str, Any])
         # What a builder prints is no result: standard output is the report's.
         with _fresh_layer_names(), contextlib.redirect_stdout(sys.stderr):
             model = function(**arguments)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # also SystemExit, and what pytest.skip() raises
         raise TargetError(
             f"{name}: the builder raised {type(error).__name__}: {error}{_place(error)}"
         ) from error

@@ -50,6 +50,7 @@ def audit(
     budgets: Iterable[Budget] | None = None,
     severity: Mapping[str, str] | None = None,
     locks: str | Path | None = None,
+    policy_of: Callable[[str], Policy] = lambda _: _NOTHING_ASKED,
     against: object = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Audit:
@@ -69,6 +70,8 @@ def audit(
         severity: "warning" for codes of findings that shall not count against the model.
         locks: the folder of the locks that `kerasaudit lock` wrote: the model is held against its
             own, and every drift is a finding.
+        policy_of: what is asked of the model with a target's name, where nothing is asked here:
+            `Settings.policy_of`, for what a project's settings ask.
         against: another target, of whose architecture a file is asked to hold the weights.
         limits: how much of a file is read before it is refused.
 
@@ -90,7 +93,7 @@ def audit(
     subject = one_subject(target, arguments)
     if claims is not None:
         subject = replace(subject, claims=checked_claims(claims))
-    terms = policy(budgets, exempt, severity, locks)
+    terms = policy_of(subject.target).and_then(policy(budgets, exempt, severity, locks))
     other = _architecture(against)
     return audit_subject(subject, input_shape, against=other, limits=limits, terms=terms)
 
@@ -216,7 +219,11 @@ def attempt(target: str, work: Callable[[], _Made]) -> _Made | Failure:
 
 def _failure(target: str, error: KerasAuditError) -> Failure:
     nothing = isinstance(error, NothingFoundError)
-    return Failure(target, str(error), nothing, location=of_target(target), error=error)
+    message = str(error)
+    if isinstance(error, ConfigError) and target not in message:
+        # What is wrong in a config does not say whose config it is.
+        message = one_line(f"{target}: {message}")
+    return Failure(target, message, nothing, location=of_target(target), error=error)
 
 
 def audit_subject(

@@ -39,6 +39,10 @@ BUILDERS = """
     def exits():
         raise SystemExit(0)
 
+    def skips():
+        import pytest
+        pytest.skip("not on this machine")
+
     class Strange:
         def __getattr__(self, name):
             raise ImportError(name)
@@ -147,6 +151,7 @@ def test_a_file_is_imported_once(project):
         ("nets/first.py::number", "no such builder"),
         ("nets/first.py::raises", "the builder raised RuntimeError: no way (first.py, line"),
         ("nets/first.py::exits", "the builder raised SystemExit: 0"),
+        ("nets/first.py::skips", "the builder raised Skipped: not on this machine"),
         ("nets/first.py::Strange", "no such builder"),
         ("x" * 300, "expected the name of a target"),
         ("keras:Model", "has no callable 'Model'"),
@@ -157,6 +162,7 @@ def test_a_file_is_imported_once(project):
         ("broken.py", "it raised SyntaxError"),
         ("lacking.py", "No module named 'not_installed_anywhere'"),
         ("exits.py", "it raised SystemExit"),
+        ("skips.py", "it raised Skipped: could not import 'not_installed_anywhere'"),
         ("no.such.module:f", "No module named 'no'"),
         ("json:nothing", "has no callable 'nothing'"),
         ("zoo:lenet6", "did you mean lenet5"),
@@ -171,6 +177,9 @@ def test_what_names_nothing_gets_one_clear_line(project, target, words):
     (project / "broken.py").write_text("def (:\n")
     (project / "lacking.py").write_text("import not_installed_anywhere\n")
     (project / "exits.py").write_text("raise SystemExit(3)\n")
+    (project / "skips.py").write_text(
+        "import pytest\npytest.importorskip('not_installed_anywhere')\n"
+    )
     (project / "model.keras").write_bytes(b"PK")
     (project / "notes.txt").write_text("")
     (project / "empty").mkdir()

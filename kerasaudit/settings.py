@@ -35,8 +35,10 @@ from typing import Any
 
 from kerasaudit.config import DEFAULT_LIMITS, Limits, checked_limits
 from kerasaudit.errors import ConfigError, KerasAuditError
+from kerasaudit.finding import Finding
 from kerasaudit.location import Location, is_path
 from kerasaudit.reconciliation.budget import QUANTITIES, Budget
+from kerasaudit.reconciliation.findings import finding
 from kerasaudit.reconciliation.policy import Policy, policy
 from kerasaudit.reconciliation.result import Audit, Failure
 
@@ -44,6 +46,7 @@ __all__ = ["Settings", "find_settings", "read_settings"]
 
 _OWN = "kerasaudit.toml"
 _SHARED = "pyproject.toml"
+_LEFT_OVER = "KA505"
 _LARGEST = 4 * 1024 * 1024  # bytes; a settings file is a few hundred lines
 
 
@@ -74,6 +77,11 @@ class Settings:
             if self._fits(target, pattern):
                 asked = asked.and_then(Policy(exempt=waived, shared=frozenset(waived)))
         return asked
+
+    def unneeded(self, audit: Audit) -> list[Finding]:
+        """What is waived of one model by its name, and needs no waiver, as findings of its own."""
+        left = self.left_over([audit], whole=False)
+        return [finding(_LEFT_OVER, one.target, one.message) for one in left]
 
     def left_over(self, results: Iterable[Audit | Failure], *, whole: bool) -> list[Failure]:
         """What stands in the settings and no longer applies to any of the models that were audited.
@@ -133,7 +141,7 @@ class Settings:
         return f'{name} [{table}."{pattern}"]'
 
     def _failure(self, pattern: str, message: str) -> Failure:
-        return Failure(pattern, message, code="KA505", location=self._location(pattern))
+        return Failure(pattern, message, code=_LEFT_OVER, location=self._location(pattern))
 
     def _location(self, pattern: str) -> Location | None:
         """Where the pattern stands first: TOML keeps no lines."""

@@ -254,7 +254,7 @@ def test_what_cannot_be_audited_is_an_error_of_one_line(project):
     assert lines[0].startswith("broken.keras: expected a zip archive, an HDF5 file or a config")
     assert lines[1:] == ["nets.py: SyntaxError: invalid syntax (nets.py, line 3)"]
     assert "items.py" not in result.stdout.str()
-    result.stdout.fnmatch_lines(["0 models audited; 1 could not be"])
+    result.stdout.fnmatch_lines(["0 models audited; 2 could not be"])
 
 
 def test_a_layer_without_a_rule_fails_unless_it_is_exempt(project):
@@ -321,6 +321,90 @@ def test_budgets_waivers_and_severities_are_those_of_the_settings(project):
     wrong = project.runpytest("--kerasaudit=zoo")
     assert wrong.ret == pytest.ExitCode.USAGE_ERROR
     wrong.stderr.fnmatch_lines(["ERROR: kerasaudit: *there is no such setting*"])
+
+
+NAMED = """
+def test_named(audit_model):
+    audit_model("zoo/a.json")
+
+def test_given(audit_model):
+    import json
+    audit_model(json.load(open("zoo/a.json")), exempt={"scale": "reviewed in the test"})
+
+def test_said_in_the_test(audit_model):
+    import kerasaudit as ka
+    audit_model("zoo/a.json", budgets=[ka.Budget("params", "1M", "conv")])
+"""
+
+
+def test_a_target_that_a_test_names_is_held_to_the_settings(project):
+    write(project.path / "zoo" / "a.json", net(conv(), unknown()))
+    project.makepyfile(test_it=NAMED)
+    waived = '[tool.kerasaudit.exempt."zoo/*"]\nscale = "reviewed"\nother = "of another model"\n'
+    budget = f'[tool.kerasaudit.budgets."*".layers.conv]\nmax_params = {CONV - 1}\n'
+
+    project.makefile(".toml", pyproject="")
+    project.runpytest("-k", "named or said").assert_outcomes(failed=2, deselected=1)
+    project.makefile(".toml", pyproject=waived)
+    project.runpytest().assert_outcomes(passed=3)
+    project.makefile(".toml", pyproject=waived + budget)
+    over = project.runpytest()
+    over.assert_outcomes(passed=2, failed=1)
+    over.stdout.fnmatch_lines(["FAILED test_it.py::test_named*", "*failed, 2 passed*"])
+    assert f"layer 'conv' has {CONV}, 1 over it" in " ".join(
+        over.stdout.str().replace("E ", "").split()
+    )
+    warned = f'{waived}{budget}[tool.kerasaudit.severity]\nKA502 = "warning"\n'
+    project.makefile(".toml", pyproject=warned)
+    project.runpytest().assert_outcomes(passed=3)
+
+
+def test_a_waiver_of_a_target_that_a_test_names_must_be_needed(project):
+    write(project.path / "zoo" / "a.json", net(conv()))
+    project.makepyfile(test_it='def test_it(audit_model):\n    audit_model("zoo/a.json")\n')
+    project.makefile(".toml", pyproject='[tool.kerasaudit.exempt."zoo/a.json"]\ngone = "why"\n')
+    result = project.runpytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*KA505 pyproject.toml *'gone'*"])
+    project.makefile(".toml", pyproject="[tool.kerasaudit]\nbudget = 1\n")
+    wrong = project.runpytest()
+    wrong.assert_outcomes(failed=1)
+    wrong.stdout.fnmatch_lines(["*there is no such setting; did you mean 'budgets'*"])
+
+
+def test_a_waiver_of_a_builder_that_is_made_when_the_file_is_run_must_be_needed(keras, project):
+    project.makefile(".toml", pyproject='[tool.kerasaudit.exempt."nets.py::one"]\ngone = "why"\n')
+    project.makepyfile(
+        nets="""
+        import keras
+        from kerasaudit import builder
+
+        def make(name):
+            layers = [keras.Input((4,)), keras.layers.Dense(2)]
+            return builder(source="s", name=name)(lambda: keras.Sequential(layers))
+
+        one = make("one")
+        """
+    )
+    result = project.runpytest("--kerasaudit=nets.py")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["KA505 pyproject.toml *'gone'*"])
+
+
+def test_a_builder_that_skips_is_an_error_and_no_skip(keras, project):
+    project.makepyfile(
+        nets="""
+        import pytest
+        from kerasaudit import builder
+
+        @builder(source="s")
+        def net():
+            pytest.skip("not on this machine")
+        """
+    )
+    result = project.runpytest("--kerasaudit=nets.py", "-k", "model")
+    result.assert_outcomes(errors=1, deselected=1)
+    result.stdout.fnmatch_lines(["net: the builder raised Skipped: not on this machine*"])
 
 
 def test_a_failure_is_no_longer_than_a_screen(project):

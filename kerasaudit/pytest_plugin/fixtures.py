@@ -41,6 +41,7 @@ class AuditModel:
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         self._records = request.config.stash[RECORDS]
+        self._root = request.config.rootpath
         self._test = request.node.nodeid
         self._number = 0
 
@@ -52,25 +53,28 @@ class AuditModel:
     ) -> AuditedModel:
         """Audit the target and fail the test unless it is clean.
 
+        A target that is a name ("models/net.py::net") is held to what the project's settings ask of
+        it, as on the command line: its budgets, exemptions, severities and limits.
+
         Args:
             target: whatever `kerasaudit.audit` takes: a model, a builder, a config, a name.
             input_shape: the input shape to derive with.
             check: whether to fail if something is wrong; with `False` that is left to the test.
-            options: the other arguments of `kerasaudit.audit`.
+            options: the other arguments of `kerasaudit.audit`; they go before the settings.
 
         Raises:
             AssertionError: the audit is not clean.
-            TargetError, ConfigError: it cannot be audited.
+            TargetError, ConfigError: it cannot be audited, or the settings cannot be read.
         """
         __tracebackhide__ = True
         from kerasaudit.errors import KerasAuditError
-        from kerasaudit.reconciliation.audit import audit
+        from kerasaudit.pytest_plugin.asked import audit_asked
         from kerasaudit.reconciliation.result import Failure
 
         self._number += 1
         key = f"{self._test} {self._number}"
         try:
-            made = audit(target, input_shape, **options)
+            made = audit_asked(target, input_shape, options, self._root)
         except KerasAuditError as error:
             self._records.note(key, Failure(str(target), str(error)))
             raise error.with_traceback(None) from None  # one line, and no frames of ours

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,7 @@ from kerasaudit.observation.target import Subject, resolve
 from kerasaudit.pytest_plugin.failures import capped, explained
 from kerasaudit.pytest_plugin.models import Model, Models
 from kerasaudit.pytest_plugin.parts import ModelPart, Part, Verdict, WholePart
+from kerasaudit.pytest_plugin.records import RECORDS
 from kerasaudit.pytest_plugin.subtests import subtests_of
 from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.report.wording import printable
@@ -83,7 +85,7 @@ class AuditItem(_Item):
         verdict = part.judge(audit, self.models.policy_of(self.model))
         if isinstance(part, ModelPart):
             more = self.models.unneeded(self.model, audit)
-            verdict = Verdict([*verdict.findings, *more], verdict.layers)
+            verdict = replace(verdict, findings=[*verdict.findings, *more])
         _settle(verdict, self.model.target)
 
 
@@ -164,7 +166,9 @@ class OthersItem(_Item):
             failure = self.models.write_lock(model)
             if failure is not None:
                 raise _failed(failure)
-        _settle(WholePart(subject.name).judge(audit, self.models.policy_of(model)), target)
+        verdict = WholePart(subject.name).judge(audit, self.models.policy_of(model))
+        more = self.models.unneeded(model, audit)
+        _settle(replace(verdict, findings=[*verdict.findings, *more]), target)
 
 
 class UnreadableItem(_Item):
@@ -173,10 +177,12 @@ class UnreadableItem(_Item):
     def __init__(self, *, message: str, **options: object) -> None:
         super().__init__(**options)  # type: ignore[arg-type]  # pytest's own, passed on
         self.message = message
+        self.target = self.nodeid.removesuffix(f"::{self.name}")
         self.mark(self.nodeid)
 
     def setup(self) -> None:
-        """Say why."""
+        """Say why, here and in the summary."""
+        self.config.stash[RECORDS].note(self.target, Failure(self.target, self.message))
         raise _failed(self.message)
 
     def runtest(self) -> None:

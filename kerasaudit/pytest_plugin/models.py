@@ -17,7 +17,6 @@ from kerasaudit.pytest_plugin.locks import Locks
 from kerasaudit.pytest_plugin.records import Records
 from kerasaudit.reconciliation.audit import attempt, examine
 from kerasaudit.reconciliation.audited import Audited
-from kerasaudit.reconciliation.findings import finding
 from kerasaudit.reconciliation.lock.folder import LockChange
 from kerasaudit.reconciliation.policy import Policy, policy
 from kerasaudit.reconciliation.result import Audit, Failure
@@ -120,8 +119,7 @@ class Models:
 
     def unneeded(self, model: Model, audit: Audit) -> list[Finding]:
         """What the settings waive of this model by its name, and what needs no waiver."""
-        left = self.settings.left_over([replace(audit, target=model.located)], whole=False)
-        return [finding(one.code or "KA505", one.target, one.message) for one in left]
+        return self.settings.unneeded(replace(audit, target=model.located))
 
 
 def _named(message: str, model: Model) -> str:

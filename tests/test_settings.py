@@ -94,6 +94,54 @@ def test_a_pattern_is_a_name_a_wildcard_or_a_file_or_folder(project, pattern, ta
     assert bool(found.policy_of(target).budgets) is fits
 
 
+@pytest.mark.parametrize(
+    ("pattern", "target", "fits"),
+    [
+        ("./nets/", "nets/a.json", True),
+        ("nets//a.json", "nets/a.json", True),
+        ("nets/../nets/a.json", "nets/a.json", True),
+        ("nets/a.json", "./nets/../nets/a.json", True),
+        (".", "nets/a.json", True),
+        ("./", "nets/net.py::net", True),
+        (".", "../nets/a.json", False),
+        (".", "zoo:lenet5", False),
+        ("../nets", "../nets/a.json", True),
+        ("/data/nets/", "/data/nets/a.json", True),
+        ("*/a.json", "a.json", False),
+        ("nets/a[1].json", "nets/a[1].json", True),
+        ("nets[1]/", "nets[1]/a.json", True),
+        ("nets/a[12].json", "nets/a1.json", True),
+    ],
+)
+def test_a_pattern_is_a_path_however_it_is_spelt(project, pattern, target, fits):
+    found = project(f'[budgets."{pattern}"]\nmax_params = 1')
+    assert bool(found.policy_of(target).budgets) is fits
+
+
+def test_a_link_does_not_lead_out_of_a_budget(project, tmp_path):
+    project('[budgets."nets/"]\nmax_params = 1')
+    (tmp_path / "linked").symlink_to("nets")
+    (tmp_path / "root").symlink_to(tmp_path)
+    for target in ("linked/a.json", "root/nets/a.json", str(tmp_path / "root" / "nets" / "a.json")):
+        assert run(target)[0] == 1, target
+    (tmp_path / "kerasaudit.toml").write_text('[budgets."linked/"]\nmax_params = 1')
+    assert run("linked/a.json")[0] == 1
+    assert run("nets/a.json")[0] == 0
+
+
+def test_what_no_longer_applies_is_placed_in_its_own_table(project):
+    found = project("""targets = ["nets/"]
+        [budgets."nets/".layers."mine"]
+        max_params = 9
+        [exempt."nets/"]
+        mine = "reviewed by hand"
+    """)
+    from kerasaudit import audit
+
+    (failure,) = found.left_over([audit("nets/a.json")], whole=True)
+    assert (failure.code, failure.location.line) == ("KA505", 4)
+
+
 def test_targets_are_relative_to_the_file_wherever_one_stands(project, tmp_path, monkeypatch):
     project('targets = ["nets/", "zoo:lenet5", "nets/x.py::x"]\nlocks = "audits"')
     monkeypatch.chdir(tmp_path / "nets")
@@ -205,8 +253,10 @@ def test_a_pattern_that_fits_no_model_fails(project, table):
         ('[budgets."a"]\nmax_params = "5 M!"', r'budgets."a": max_params: expected a number such'),
         ('[budgets."a"]\nmax_params = true', "expected a number such as"),
         ('[budgets."a"]\nmax_params = -1', "expected a number such as"),
+        ('[budgets.""]\nmax_params = 1', "budgets: expected patterns of targets, received ''"),
         ("[budgets]\na = 5", 'budgets."a": expected a table, received 5'),
         ('[budgets."a".layers."b"]\nmax_peak_activation_bytes = 1', "is of a whole model"),
+        ('[exempt.""]\na = "why"', "exempt: expected patterns of targets, received ''"),
         ("targets = 5", "targets: expected a list of targets, received 5"),
         ('locks = [""]', "locks: expected the path of a folder"),
         ('[exempt."a"]\nb = ""', "exempt 'b': expected a reason in words"),

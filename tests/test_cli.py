@@ -173,6 +173,31 @@ def test_options_that_make_no_sense_are_one_line_and_2(folder, arguments, words)
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        (("audit", "good.json", "--save", "good.json"), "good.json"),
+        (("audit", "good.json", "--save", "link.json"), "good.json"),
+        (("audit", "nets/good/good.json", "--save", "nets/"), "nets/good/good.json"),
+        (("diff", "good.json", "bad.json", "--save", "bad.json"), "bad.json"),
+        (("diff", "good.json", "nets/good/good.json", "--save", "good.json"), "good.json"),
+        (("claims", "a.md", "--save", "a.md"), "a.md"),
+    ],
+)
+def test_a_report_never_takes_the_place_of_what_it_is_of(folder, arguments, kept):
+    (folder / "nets" / "good").mkdir(parents=True)
+    (folder / "nets" / "good" / "good.json").write_text(json.dumps(GOOD))
+    (folder / "link.json").symlink_to("good.json")
+    (folder / "a.md").write_text("<!-- kerasaudit: good.json params -->321")
+    before = (folder / kept).read_bytes()
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert (folder / kept).read_bytes() == before
+    (line,) = result.stderr.splitlines()
+    where = arguments[-1].removesuffix("/")
+    assert f"error: {where}" in line
+
+
 def test_an_input_shape_from_the_command_line(folder):
     config = json.loads(json.dumps(GOOD))
     config["config"]["layers"][0]["config"]["batch_shape"] = [None, None, None, 1]

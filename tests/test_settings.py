@@ -165,6 +165,32 @@ def test_flag_environment_file_default_in_this_order(project):
     assert f"the model has {PARAMS}, 1 over it" in " ".join(out.split())
 
 
+def test_an_option_replaces_of_the_environment_what_it_is_for(project):
+    """dense has 10 parameters, and the model no more: what an option leaves alone stays."""
+    env = {"KERASAUDIT_MAX_PARAMS": "9 dense=9", "KERASAUDIT_MAX_MACS": "7"}
+
+    def codes(*options):
+        _, out, _ = run("nets/a.json", "--format", "json", *options, env=env)
+        return sorted(one["code"] for one in json.loads(out)["audits"][0]["findings"])
+
+    assert codes() == ["KA501", "KA501", "KA502"]
+    assert codes("--max-params", "dense=10") == ["KA501", "KA501"]
+    assert codes("--max-params", "10") == ["KA501", "KA502"]
+    assert codes("--max-params", "10", "--max-params", "dense=10") == ["KA501"]
+    # Of two options for the same both are kept to.
+    assert codes("--max-params", "10", "--max-params", "8") == ["KA501", "KA501", "KA502"]
+    grades = {"KERASAUDIT_SEVERITY": "KA501=warning KA502=warning"}
+    assert run("nets/a.json", env=env | grades)[0] == 0
+    assert run("nets/a.json", "--severity", "KA502=error", env=env | grades)[0] == 1
+    assert run("nets/a.json", "--severity", "KA112=error", env=env | grades)[0] == 0
+
+
+def test_an_option_leaves_other_limits_of_the_environment(project):
+    env = {"KERASAUDIT_LIMIT": "config_bytes=10"}
+    assert run("nets/a.json", "--limit", "seconds=5", env=env)[0] == 2
+    assert run("nets/a.json", "--limit", "config_bytes=1000", env=env)[0] == 0
+
+
 def test_another_file_is_named(project, tmp_path):
     project('[budgets."nets/"]\nmax_params = 1')
     (tmp_path / "lax.toml").write_text("")

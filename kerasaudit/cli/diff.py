@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
@@ -20,9 +19,6 @@ from kerasaudit.cli.options import (
     save_option,
 )
 from kerasaudit.cli.parsing import parse_arguments, parse_limits, parse_shape, settings_of
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["diff"]
 
@@ -52,8 +48,8 @@ def diff(
 
     OLD and NEW each name one model, as a TARGET of `kerasaudit audit` does; they need not be of
     the same form. Layers are matched by name, or by what they are where names only count on.
-    Exits with 0 if nothing differs, 1 if something does, 2 if a model could not be audited in
-    full.
+    What the settings exempt is waived. Exits with 0 if nothing differs, 1 if something does, 2 if
+    a model could not be audited in full.
     """
     with OneLineErrors(debug):
         from kerasaudit import report
@@ -62,12 +58,14 @@ def diff(
 
         for path in paths:
             report.check(path, Diff)  # before the work, not after it
+        settings = settings_of(config)
         results = diff_outcomes(
             old,
             new,
             parse_shape(input_shape),
             arguments=parse_arguments(arguments),
-            limits=parse_limits(limits, settings_of(config)),
+            policy_of=settings.policy_of,
+            limits=parse_limits(limits, settings),
         )
         for path in paths:
             report.save(results, path, Diff)

@@ -112,6 +112,15 @@ def test_formats_agree_on_what_is_wrong(folder) -> None:
     assert sorted(re.findall(r"title=(KA\d+)", github)) == sorted(codes)
 
 
+def test_a_builder_that_fails_is_annotated_at_its_line(folder) -> None:
+    text = "def net():\n    return 1\n\n\ndef other():\n    raise ValueError('why')\n"
+    (folder / "nets.py").write_text(text, encoding="utf-8")
+    result = invoke("audit", "nets.py::other", "good.json", "--format", "github")
+    assert result.exit_code == 2
+    line = 1 + text.splitlines().index("def other():")
+    assert result.stdout.startswith(f"::error file=nets.py,line={line},title=not audited::")
+
+
 def test_the_summary_of_the_job_is_appended_to(folder, monkeypatch) -> None:
     summary = folder / "summary.md"
     summary.write_text("# before\n", encoding="utf-8")

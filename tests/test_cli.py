@@ -340,6 +340,41 @@ def test_what_a_builder_prints_is_no_result(folder):
     assert "more" in process.stderr
 
 
+def test_what_models_and_processes_print_is_no_result(folder, capfd):
+    """Neither what a layer prints while it is traced, nor what a process writes or one in C."""
+    (folder / "loud.py").write_text(
+        textwrap.dedent("""
+        import os, sys
+        import keras
+
+        class Loud(keras.Model):
+            def __init__(self):
+                super().__init__(name="loud")
+                self.out = keras.layers.Dense(2, name="out")
+
+            def call(self, x):
+                print("by a layer")
+                sys.__stdout__.write("by the first stream")
+                os.write(1, b"by the descriptor")
+                os.system("echo by a process")
+                return self.out(x)
+
+        def net():
+            model = Loud()
+            model(keras.Input((4,)))
+            return model
+    """)
+    )
+    said = ("by a layer", "by the first stream", "by the descriptor", "by a process")
+    for arguments in (("audit", "loud.py::net"), ("diff", "loud.py::net", "loud.py::net")):
+        result = invoke(*arguments, "--format", "json")
+        assert json.loads(result.stdout), result.stderr
+        written = capfd.readouterr()
+        assert written.out == ""
+        for text in said:
+            assert text in result.stderr + written.err
+
+
 def test_a_report_that_cannot_be_is_refused_before_the_work(folder, monkeypatch):
     import kerasaudit.reconciliation.audit as module
 

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from kerasaudit.cli.console import OneLineErrors, report_failures
+from kerasaudit.cli.console import OneLineErrors, Progress, report_failures
 from kerasaudit.cli.exit_codes import of_diff
 from kerasaudit.cli.group import command
 from kerasaudit.cli.options import (
@@ -59,14 +59,15 @@ def diff(
         for path in paths:
             report.check(path, Diff)  # before the work, not after it
         settings = settings_of(config)
-        results = diff_outcomes(
-            old,
-            new,
-            parse_shape(input_shape),
-            arguments=parse_arguments(arguments),
-            policy_of=settings.policy_of,
-            limits=parse_limits(limits, settings),
-        )
+        with Progress():
+            results = diff_outcomes(
+                old,
+                new,
+                parse_shape(input_shape),
+                arguments=parse_arguments(arguments),
+                policy_of=settings.policy_of,
+                limits=parse_limits(limits, settings),
+            )
         for path in paths:
             report.save(results, path, Diff)
         if format_ == "terminal":

@@ -32,7 +32,7 @@ import posixpath
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -312,8 +312,10 @@ class _Reader:
             return policy(severity=self._table("severity", value)).severity
 
     def _limits(self, value: Any) -> Limits:
+        table = self._table("limits", value)
+        self._check_keys("limits", table, [limit.name for limit in fields(Limits)])
         with _Named(f"{self.path}"):
-            return checked_limits(self._table("limits", value))
+            return checked_limits(table)
 
     def _table(self, key: str, value: Any) -> Mapping[str, Any]:
         if not isinstance(value, dict):

@@ -288,7 +288,7 @@ def test_a_pattern_that_fits_no_model_fails(project, table):
         ('[exempt."a"]\nb = ""', "exempt 'b': expected a reason in words"),
         ('[severity]\nKA999 = "warning"', "severity 'KA999': no finding has that code"),
         ('[severity]\nKA112 = "off"', "severity KA112: expected error or warning"),
-        ("[limits]\nsecond = 1", "limit: expected one of config_bytes"),
+        ("[limits]\nsecond = 1", "limits.second: there is no such setting; did you mean 'seconds'"),
         ("[limits]\nseconds = -1", "limit seconds: expected a positive number"),
         ("targets = [", "is not TOML"),
         ("targets = [\xff]".encode("latin-1"), "is not TOML"),

@@ -195,6 +195,7 @@ def test_a_report_never_takes_the_place_of_what_it_is_of(folder, arguments, kept
     assert (folder / kept).read_bytes() == before
     (line,) = result.stderr.splitlines()
     where = arguments[-1].removesuffix("/")
+    assert result.stdout  # what was found is told all the same
     assert f"error: {where}" in line
 
 

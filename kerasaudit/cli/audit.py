@@ -175,11 +175,11 @@ def audit(
         elif locked:
             results += orphans(results, locks, targets or None)
         results += settings.left_over(results, whole=not targets)
-        for path in paths:
-            report.save(results, path)
         _print(results, format_, layers)
-        _append_job_summary(results, format_)
         report_failures([*results, *unwritten], debug)
+        _append_job_summary(results, format_)
+        for path in paths:  # last: what was found is not lost for a folder that there is not
+            report.save(results, path)
         sys.exit(INCOMPLETE if unwritten else of_audits(results))
 
 

@@ -68,11 +68,11 @@ def diff(
                 policy_of=settings.policy_of,
                 limits=parse_limits(limits, settings),
             )
-        for path in paths:
-            report.save(results, path, Diff)
         if format_ == "terminal":
             report.formats(Diff)["terminal"].write(results, sys.stdout, reasons=False)
         else:
             click.echo(report.render(results, format_, Diff), nl=False)
         report_failures(results, debug)
+        for path in paths:  # last: what was found is not lost for a folder that there is not
+            report.save(results, path, Diff)
         sys.exit(of_diff(results))

@@ -6,6 +6,8 @@ so that the command line can print it as it is.
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "AuditError",
     "BackendMissingError",
@@ -23,18 +25,21 @@ __all__ = [
     "one_line",
 ]
 
+# A sequence that styles a terminal's text or moves its cursor: Keras writes names in bold.
+_ANSI = re.compile(r"\x1b\[[0-?]{0,99}[ -/]{0,9}[@-~]")
+
 
 def one_line(text: object, limit: int = 500) -> str:
     r"""Return `text` as one printable line of at most `limit` characters.
 
     Messages carry names out of files and other people's exceptions: line breaks and control
-    characters in them must not reach a terminal.
+    characters in them must not reach a terminal. What only styles a terminal's text is left out.
 
-    >>> one_line("two\nlines")
-    'two lines'
+    >>> one_line("two\nlines, \x1b[1mbold\x1b[0m")
+    'two lines, bold'
     """
     # Of a text of millions of characters the first are enough, whatever there is to collapse.
-    collapsed = " ".join(str(text)[: 100 * limit].split())
+    collapsed = " ".join(_ANSI.sub("", str(text)[: 100 * limit]).split())
     printable = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in collapsed)
     return printable if len(printable) <= limit else printable[: limit - 1] + "…"
 

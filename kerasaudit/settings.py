@@ -19,16 +19,20 @@ Under `[tool.kerasaudit]` (in `kerasaudit.toml` at the top):
     [limits]                                  # how much of a file is read
     seconds = 5
 
-Paths are relative to the file. A flag or an environment variable goes before what stands here.
+Paths are relative to the file, and a link may go by the name of where it leads. A flag or an
+environment variable goes before what stands here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
+import posixpath
+import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -70,11 +74,12 @@ class Settings:
     def policy_of(self, target: str) -> Policy:
         """What is asked of the model that a target names."""
         asked = Policy(severity=self.severity)
+        names = self._names(target)
         for pattern, budgets in self.budgets.items():
-            if self._fits(target, pattern):
+            if _fits(names, pattern):
                 asked = asked.and_then(Policy(budgets=budgets))
         for pattern, waived in self.exempt.items():
-            if self._fits(target, pattern):
+            if _fits(names, pattern):
                 asked = asked.and_then(Policy(exempt=waived, shared=frozenset(waived)))
         return asked
 
@@ -91,65 +96,92 @@ class Settings:
             whole: whether that is all that there is. If not, a pattern may be for others, and only
                 what is for one of the targets by its name is judged.
         """
-        listed = list(results)
-        audits = [one for one in listed if isinstance(one, Audit)]
-        # Of a target that could not be audited nobody knows whether it needs an exemption.
-        failed = [one.target for one in listed if isinstance(one, Failure)]
-        found = [self._unfitting(p, "exempt") for p in self.exempt] if whole else []
-        found += [self._unfitting(p, "budgets") for p in self.budgets] if whole else []
-        targets = [*(one.target for one in audits), *failed]
-        left = [one for one in found if not any(self._fits(t, one.target) for t in targets)]
+        audits: list[tuple[Audit, tuple[str, ...]]] = []
+        failed: list[tuple[str, ...]] = []
+        for one in results:
+            names = self._names(one.target)
+            if isinstance(one, Audit):
+                audits.append((one, names))
+            else:
+                failed.append(names)
+        left: list[Failure] = []
+        if whole:
+            targets = [*(names for _, names in audits), *failed]
+            for table, patterns in (("exempt", self.exempt), ("budgets", self.budgets)):
+                unfit = (p for p in patterns if not any(_fits(names, p) for names in targets))
+                left += [self._unfitting(pattern, table) for pattern in unfit]
         for pattern, waived in self.exempt.items():
-            fitting = [one for one in audits if self._fits(one.target, pattern)]
-            if not whole and [self._from_root(one.target) for one in fitting] != [pattern]:
-                continue
-            if fitting and not any(self._fits(target, pattern) for target in failed):
+            fitting = [(audit, names) for audit, names in audits if _fits(names, pattern)]
+            by_name = [_normal(pattern) in names for _, names in fitting] == [True]
+            # Of a target that could not be audited nobody knows whether it needs an exemption.
+            known = fitting and not any(_fits(names, pattern) for names in failed)
+            if known and (whole or by_name):
                 left += [
                     self._unneeded(pattern, layer)
                     for layer in waived
-                    if not any(_waives(layer, audit) for audit in fitting)
+                    if not any(_waives(layer, audit) for audit, _ in fitting)
                 ]
         return left
 
-    def _fits(self, target: str, pattern: str) -> bool:
-        """Whether a pattern is a target's name, a wildcard for it, or a file or folder of it."""
-        name = self._from_root(target)
-        plain = pattern.rstrip("/")
-        return (
-            name in (pattern, plain)
-            or fnmatchcase(name, pattern)
-            or name.startswith((f"{plain}/", f"{plain}::"))
-        )
-
-    def _from_root(self, target: str) -> str:
+    def _names(self, target: str) -> tuple[str, ...]:
+        """What a pattern may call a target: its path from the root, or whole, or past all links."""
         if not is_path(target):
-            return target
+            return (target,)
         file, separator, builder = target.partition("::")
-        path = os.path.relpath(Path(file).absolute(), self.root.absolute())
-        return f"{Path(path).as_posix()}{separator}{builder}"
+        whole = os.path.abspath(file)  # noqa: PTH100 - no link is followed
+        files = [os.path.relpath(file, self.root), whole]
+        with contextlib.suppress(ValueError):  # a NUL in it
+            files.append(os.path.relpath(os.path.realpath(file), os.path.realpath(self.root)))
+        named = (f"{Path(name).as_posix()}{separator}{builder}" for name in files)
+        return tuple(dict.fromkeys(named))
 
     def _unfitting(self, pattern: str, table: str) -> Failure:
         message = f"{self._place(table, pattern)}: no model that was audited has such a target"
-        return self._failure(pattern, message)
+        return self._failure(table, pattern, message)
 
     def _unneeded(self, pattern: str, layer: str) -> Failure:
         where = f"{self._place('exempt', pattern)} {layer!r}"
-        return self._failure(pattern, f"{where}: no layer that needs an exemption has that path")
+        message = f"{where}: no layer that needs an exemption has that path"
+        return self._failure("exempt", pattern, message)
 
     def _place(self, table: str, pattern: str) -> str:
         name = self.file.name if self.file else "settings"
         return f'{name} [{table}."{pattern}"]'
 
-    def _failure(self, pattern: str, message: str) -> Failure:
-        return Failure(pattern, message, code=_LEFT_OVER, location=self._location(pattern))
+    def _failure(self, table: str, pattern: str, message: str) -> Failure:
+        location = self._location(table, pattern)
+        return Failure(pattern, message, code=_LEFT_OVER, location=location)
 
-    def _location(self, pattern: str) -> Location | None:
-        """Where the pattern stands first: TOML keeps no lines."""
+    def _location(self, table: str, pattern: str) -> Location | None:
+        """Where the pattern stands first, in the header of its table: TOML keeps no lines."""
         if self.file is None:
             return None
-        lines = self.file.read_text("utf-8").splitlines()
-        found = (number for number, line in enumerate(lines, 1) if pattern in line)
-        return Location(str(self.file), next(found, None))
+        lines = dict(enumerate(self.file.read_text("utf-8").splitlines(), 1))
+        written = [number for number, line in lines.items() if pattern in line]
+        header = re.compile(rf"\s*\[.*\b{table}\b")
+        headers = [number for number in written if header.match(lines[number])]
+        return Location(str(self.file), next(iter(headers or written), None))
+
+
+def _fits(names: Sequence[str], pattern: str) -> bool:
+    """Whether a pattern is a name of a target, a wildcard for it, or a file or folder of it."""
+    plain = _normal(pattern)
+    if plain == ".":
+        return is_path(names[0]) and not names[0].startswith("../")
+    below = (f"{plain}/", f"{plain}::")
+    return any(
+        name == plain or fnmatchcase(name, plain) or name.startswith(below)
+        for name in names
+        if Path(name).is_absolute() == Path(plain).is_absolute()
+    )
+
+
+def _normal(pattern: str) -> str:
+    """A pattern as targets are named: of `./models//` it is `models`."""
+    if not is_path(pattern):
+        return pattern.rstrip("/")
+    file, separator, builder = pattern.partition("::")
+    return f"{posixpath.normpath(file)}{separator}{builder}"
 
 
 def _waives(layer: str, audit: Audit) -> bool:
@@ -255,7 +287,7 @@ class _Reader:
     def _budgets(self, value: Any) -> dict[str, tuple[Budget, ...]]:
         return {
             pattern: tuple(self._budgets_of(pattern, table))
-            for pattern, table in self._table("budgets", value).items()
+            for pattern, table in self._patterns("budgets", value).items()
         }
 
     def _budgets_of(self, pattern: str, value: Any) -> Iterator[Budget]:
@@ -278,7 +310,7 @@ class _Reader:
 
     def _exempt(self, value: Any) -> dict[str, dict[str, str]]:
         found = {}
-        for pattern, waived in self._table("exempt", value).items():
+        for pattern, waived in self._patterns("exempt", value).items():
             key = f'exempt."{pattern}"'
             with _Named(f"{self.path}: {key}"):
                 found[pattern] = dict(policy(exempt=self._table(key, waived)).exempt)
@@ -289,13 +321,21 @@ class _Reader:
             return policy(severity=self._table("severity", value)).severity
 
     def _limits(self, value: Any) -> Limits:
+        table = self._table("limits", value)
+        self._check_keys("limits", table, [limit.name for limit in fields(Limits)])
         with _Named(f"{self.path}"):
-            return checked_limits(self._table("limits", value))
+            return checked_limits(table)
 
     def _table(self, key: str, value: Any) -> Mapping[str, Any]:
         if not isinstance(value, dict):
             raise self._error(key, "a table", value)
         return value
+
+    def _patterns(self, key: str, value: Any) -> Mapping[str, Any]:
+        table = self._table(key, value)
+        if "" in table:
+            raise self._error(key, "patterns of targets", "")
+        return table
 
     def _check_keys(self, key: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
         for name in table:

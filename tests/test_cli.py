@@ -190,6 +190,32 @@ def test_options_that_make_no_sense_are_one_line_and_2(folder, arguments, words)
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        (("audit", "good.json", "--save", "good.json"), "good.json"),
+        (("audit", "good.json", "--save", "link.json"), "good.json"),
+        (("audit", "nets/good/good.json", "--save", "nets/"), "nets/good/good.json"),
+        (("diff", "good.json", "bad.json", "--save", "bad.json"), "bad.json"),
+        (("diff", "good.json", "nets/good/good.json", "--save", "good.json"), "good.json"),
+        (("claims", "a.md", "--save", "a.md"), "a.md"),
+    ],
+)
+def test_a_report_never_takes_the_place_of_what_it_is_of(folder, arguments, kept):
+    (folder / "nets" / "good").mkdir(parents=True)
+    (folder / "nets" / "good" / "good.json").write_text(json.dumps(GOOD))
+    (folder / "link.json").symlink_to("good.json")
+    (folder / "a.md").write_text("<!-- kerasaudit: good.json params -->321")
+    before = (folder / kept).read_bytes()
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert (folder / kept).read_bytes() == before
+    (line,) = result.stderr.splitlines()
+    where = arguments[-1].removesuffix("/")
+    assert result.stdout  # what was found is told all the same
+    assert f"error: {where}" in line
+
+
 def test_an_input_shape_from_the_command_line(folder):
     config = json.loads(json.dumps(GOOD))
     config["config"]["layers"][0]["config"]["batch_shape"] = [None, None, None, 1]
@@ -330,6 +356,41 @@ def test_what_a_builder_prints_is_no_result(folder):
     )
     assert json.loads(process.stdout)["audits"][0]["totals"]["params"] == 4 * 2 + 2
     assert "more" in process.stderr
+
+
+def test_what_models_and_processes_print_is_no_result(folder, capfd):
+    """Neither what a layer prints while it is traced, nor what a process writes or one in C."""
+    (folder / "loud.py").write_text(
+        textwrap.dedent("""
+        import os, sys
+        import keras
+
+        class Loud(keras.Model):
+            def __init__(self):
+                super().__init__(name="loud")
+                self.out = keras.layers.Dense(2, name="out")
+
+            def call(self, x):
+                print("by a layer")
+                sys.__stdout__.write("by the first stream")
+                os.write(1, b"by the descriptor")
+                os.system("echo by a process")
+                return self.out(x)
+
+        def net():
+            model = Loud()
+            model(keras.Input((4,)))
+            return model
+    """)
+    )
+    said = ("by a layer", "by the first stream", "by the descriptor", "by a process")
+    for arguments in (("audit", "loud.py::net"), ("diff", "loud.py::net", "loud.py::net")):
+        result = invoke(*arguments, "--format", "json")
+        assert json.loads(result.stdout), result.stderr
+        written = capfd.readouterr()
+        assert written.out == ""
+        for text in said:
+            assert text in result.stderr + written.err
 
 
 def test_a_report_that_cannot_be_is_refused_before_the_work(folder, monkeypatch):

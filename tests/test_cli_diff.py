@@ -150,5 +150,24 @@ def test_a_file_is_read_within_its_limits(folder):
     assert len(result.stderr.splitlines()) == 2
 
 
+def test_what_the_settings_exempt_is_waived(folder):
+    mine = {"class_name": "Mine", "module": "mine", "config": {"name": "mine"}}
+    net = copy.deepcopy(NET)
+    net["config"]["layers"].append(mine)
+    (folder / "mine.json").write_text(json.dumps(net))
+    assert invoke("mine.json", "mine.json").exit_code == 2
+    (folder / "kerasaudit.toml").write_text(
+        '[exempt."mine.json"]\nmine = "reviewed by hand"\n'
+        '[severity]\nKA302 = "warning"\n'
+        '[budgets."mine.json"]\nmax_params = 1\n'
+    )
+    result = invoke("mine.json", "mine.json")
+    assert result.exit_code == 0, result.stdout
+    (folder / "kerasaudit.toml").write_text('[exempt."mine.json"]\nmine = ""\n')
+    result = invoke("mine.json", "mine.json")
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_debug_shows_where(folder):
     assert "Traceback" in invoke("old.json", "gone.json", "--debug").stderr

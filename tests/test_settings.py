@@ -94,6 +94,54 @@ def test_a_pattern_is_a_name_a_wildcard_or_a_file_or_folder(project, pattern, ta
     assert bool(found.policy_of(target).budgets) is fits
 
 
+@pytest.mark.parametrize(
+    ("pattern", "target", "fits"),
+    [
+        ("./nets/", "nets/a.json", True),
+        ("nets//a.json", "nets/a.json", True),
+        ("nets/../nets/a.json", "nets/a.json", True),
+        ("nets/a.json", "./nets/../nets/a.json", True),
+        (".", "nets/a.json", True),
+        ("./", "nets/net.py::net", True),
+        (".", "../nets/a.json", False),
+        (".", "zoo:lenet5", False),
+        ("../nets", "../nets/a.json", True),
+        ("/data/nets/", "/data/nets/a.json", True),
+        ("*/a.json", "a.json", False),
+        ("nets/a[1].json", "nets/a[1].json", True),
+        ("nets[1]/", "nets[1]/a.json", True),
+        ("nets/a[12].json", "nets/a1.json", True),
+    ],
+)
+def test_a_pattern_is_a_path_however_it_is_spelt(project, pattern, target, fits):
+    found = project(f'[budgets."{pattern}"]\nmax_params = 1')
+    assert bool(found.policy_of(target).budgets) is fits
+
+
+def test_a_link_does_not_lead_out_of_a_budget(project, tmp_path):
+    project('[budgets."nets/"]\nmax_params = 1')
+    (tmp_path / "linked").symlink_to("nets")
+    (tmp_path / "root").symlink_to(tmp_path)
+    for target in ("linked/a.json", "root/nets/a.json", str(tmp_path / "root" / "nets" / "a.json")):
+        assert run(target)[0] == 1, target
+    (tmp_path / "kerasaudit.toml").write_text('[budgets."linked/"]\nmax_params = 1')
+    assert run("linked/a.json")[0] == 1
+    assert run("nets/a.json")[0] == 0
+
+
+def test_what_no_longer_applies_is_placed_in_its_own_table(project):
+    found = project("""targets = ["nets/"]
+        [budgets."nets/".layers."mine"]
+        max_params = 9
+        [exempt."nets/"]
+        mine = "reviewed by hand"
+    """)
+    from kerasaudit import audit
+
+    (failure,) = found.left_over([audit("nets/a.json")], whole=True)
+    assert (failure.code, failure.location.line) == ("KA505", 4)
+
+
 def test_targets_are_relative_to_the_file_wherever_one_stands(project, tmp_path, monkeypatch):
     project('targets = ["nets/", "zoo:lenet5", "nets/x.py::x"]\nlocks = "audits"')
     monkeypatch.chdir(tmp_path / "nets")
@@ -115,6 +163,32 @@ def test_flag_environment_file_default_in_this_order(project):
     code, out, _ = run("nets/a.json", "--max-params", "9", env=both)
     assert code == 1
     assert f"the model has {PARAMS}, 1 over it" in " ".join(out.split())
+
+
+def test_an_option_replaces_of_the_environment_what_it_is_for(project):
+    """dense has 10 parameters, and the model no more: what an option leaves alone stays."""
+    env = {"KERASAUDIT_MAX_PARAMS": "9 dense=9", "KERASAUDIT_MAX_MACS": "7"}
+
+    def codes(*options):
+        _, out, _ = run("nets/a.json", "--format", "json", *options, env=env)
+        return sorted(one["code"] for one in json.loads(out)["audits"][0]["findings"])
+
+    assert codes() == ["KA501", "KA501", "KA502"]
+    assert codes("--max-params", "dense=10") == ["KA501", "KA501"]
+    assert codes("--max-params", "10") == ["KA501", "KA502"]
+    assert codes("--max-params", "10", "--max-params", "dense=10") == ["KA501"]
+    # Of two options for the same both are kept to.
+    assert codes("--max-params", "10", "--max-params", "8") == ["KA501", "KA501", "KA502"]
+    grades = {"KERASAUDIT_SEVERITY": "KA501=warning KA502=warning"}
+    assert run("nets/a.json", env=env | grades)[0] == 0
+    assert run("nets/a.json", "--severity", "KA502=error", env=env | grades)[0] == 1
+    assert run("nets/a.json", "--severity", "KA112=error", env=env | grades)[0] == 0
+
+
+def test_an_option_leaves_other_limits_of_the_environment(project):
+    env = {"KERASAUDIT_LIMIT": "config_bytes=10"}
+    assert run("nets/a.json", "--limit", "seconds=5", env=env)[0] == 2
+    assert run("nets/a.json", "--limit", "config_bytes=1000", env=env)[0] == 0
 
 
 def test_another_file_is_named(project, tmp_path):
@@ -205,14 +279,16 @@ def test_a_pattern_that_fits_no_model_fails(project, table):
         ('[budgets."a"]\nmax_params = "5 M!"', r'budgets."a": max_params: expected a number such'),
         ('[budgets."a"]\nmax_params = true', "expected a number such as"),
         ('[budgets."a"]\nmax_params = -1', "expected a number such as"),
+        ('[budgets.""]\nmax_params = 1', "budgets: expected patterns of targets, received ''"),
         ("[budgets]\na = 5", 'budgets."a": expected a table, received 5'),
         ('[budgets."a".layers."b"]\nmax_peak_activation_bytes = 1', "is of a whole model"),
+        ('[exempt.""]\na = "why"', "exempt: expected patterns of targets, received ''"),
         ("targets = 5", "targets: expected a list of targets, received 5"),
         ('locks = [""]', "locks: expected the path of a folder"),
         ('[exempt."a"]\nb = ""', "exempt 'b': expected a reason in words"),
         ('[severity]\nKA999 = "warning"', "severity 'KA999': no finding has that code"),
         ('[severity]\nKA112 = "off"', "severity KA112: expected error or warning"),
-        ("[limits]\nsecond = 1", "limit: expected one of config_bytes"),
+        ("[limits]\nsecond = 1", "limits.second: there is no such setting; did you mean 'seconds'"),
         ("[limits]\nseconds = -1", "limit seconds: expected a positive number"),
         ("targets = [", "is not TOML"),
         ("targets = [\xff]".encode("latin-1"), "is not TOML"),

@@ -38,7 +38,7 @@ from kerasaudit.cli.parsing import (
     parse_budgets,
     parse_exemption,
     parse_limits,
-    parse_severity,
+    parse_severities,
     parse_shape,
     settings_of,
 )
@@ -65,6 +65,7 @@ _OF_PIPELINES = ("github", "junit", "sarif")
     "severities",
     multiple=True,
     envvar="KERASAUDIT_SEVERITY",
+    show_envvar=True,
     metavar="CODE=GRADE",
     help="Show findings of that code and do not fail for them (KA112=warning). Repeatable.",
 )
@@ -133,7 +134,9 @@ def audit(
       a glob                    'runs/*.keras'
       zoo:  zoo:lenet5          the bundled documented models
 
-    Without a TARGET those in the settings are audited (targets in [tool.kerasaudit]).
+    Without a TARGET those in the settings are audited (targets in [tool.kerasaudit]). An option
+    goes before an environment variable, and that before the settings; in a variable for an option
+    that is repeatable, values stand with spaces between.
     """
     with OneLineErrors(debug):
         from kerasaudit import report
@@ -154,7 +157,7 @@ def audit(
                 asked=policy(
                     parse_budgets(most),
                     dict(map(parse_exemption, exemptions)),
-                    dict(map(parse_severity, severities)),
+                    parse_severities(severities),
                     locks if locked and not update else None,
                 ),
                 policy_of=settings.policy_of,
@@ -172,11 +175,11 @@ def audit(
         elif locked:
             results += orphans(results, locks, targets or None)
         results += settings.left_over(results, whole=not targets)
-        for path in paths:
-            report.save(results, path)
         _print(results, format_, layers)
-        _append_job_summary(results, format_)
         report_failures([*results, *unwritten], debug)
+        _append_job_summary(results, format_)
+        for path in paths:  # last: what was found is not lost for a folder that there is not
+            report.save(results, path)
         sys.exit(INCOMPLETE if unwritten else of_audits(results))
 
 

@@ -98,11 +98,11 @@ def claims(
                 limits=parse_limits(limits, settings_of(config)),
                 started=progress.started,
             )
-        for path in paths:
-            report.save(results, path, Document)
         if format_ == "terminal":
             report.formats(Document)["terminal"].write(results, sys.stdout, reasons=False)
         else:
             click.echo(report.render(results, format_, Document), nl=False)
         report_failures(results, debug)
+        for path in paths:  # last: what was found is not lost for a folder that there is not
+            report.save(results, path, Document)
         sys.exit(of_documents(results))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,14 +53,19 @@ class OneLineErrors:
 
 
 class Progress:
-    """A bar on stderr while models are audited; silent unless stderr is a terminal."""
+    """A bar on stderr while models are audited; silent unless stderr is a terminal.
+
+    Meanwhile all that models and their libraries print goes to standard error, too.
+    """
 
     def __init__(self) -> None:
         self.bar: Any = None
         self.task: Any = None
+        self.held = contextlib.ExitStack()
 
     def __enter__(self) -> Progress:
-        if sys.stderr.isatty():
+        self.held.enter_context(_standard_output_kept())
+        if sys.stderr is not None and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -76,12 +83,35 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         if self.bar is not None:
             self.bar.stop()
+        self.held.close()
 
     def started(self, name: str, done: int, total: int) -> None:
         """Show what is worked on, how many are done, and of how many."""
         if self.bar is not None:
             described = one_line(name, 60)
             self.bar.update(self.task, description=described, completed=done, total=total)
+
+
+@contextlib.contextmanager
+def _standard_output_kept() -> Iterator[None]:
+    """Lead standard output to standard error: what is printed in here is no result.
+
+    The descriptor is led there as well, for libraries in C and for processes that are started.
+    """
+    with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as after:
+        with contextlib.suppress(OSError):  # there is no standard output, or no standard error
+            kept = os.dup(1)
+            after.callback(os.close, kept)
+            _flush()
+            os.dup2(2, 1)
+            after.callback(os.dup2, kept, 1)
+            after.callback(_flush)
+        yield
+
+
+def _flush() -> None:
+    if sys.__stdout__ is not None:
+        sys.__stdout__.flush()
 
 
 def say(text: str) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
-from kerasaudit.cli.console import OneLineErrors, report_failures
+from kerasaudit.cli.console import OneLineErrors, Progress, report_failures
 from kerasaudit.cli.exit_codes import of_diff
 from kerasaudit.cli.group import command
 from kerasaudit.cli.options import (
@@ -20,9 +19,6 @@ from kerasaudit.cli.options import (
     save_option,
 )
 from kerasaudit.cli.parsing import parse_arguments, parse_limits, parse_shape, settings_of
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["diff"]
 
@@ -52,8 +48,8 @@ def diff(
 
     OLD and NEW each name one model, as a TARGET of `kerasaudit audit` does; they need not be of
     the same form. Layers are matched by name, or by what they are where names only count on.
-    Exits with 0 if nothing differs, 1 if something does, 2 if a model could not be audited in
-    full.
+    What the settings exempt is waived. Exits with 0 if nothing differs, 1 if something does, 2 if
+    a model could not be audited in full.
     """
     with OneLineErrors(debug):
         from kerasaudit import report
@@ -62,18 +58,21 @@ def diff(
 
         for path in paths:
             report.check(path, Diff)  # before the work, not after it
-        results = diff_outcomes(
-            old,
-            new,
-            parse_shape(input_shape),
-            arguments=parse_arguments(arguments),
-            limits=parse_limits(limits, settings_of(config)),
-        )
-        for path in paths:
-            report.save(results, path, Diff)
+        settings = settings_of(config)
+        with Progress():
+            results = diff_outcomes(
+                old,
+                new,
+                parse_shape(input_shape),
+                arguments=parse_arguments(arguments),
+                policy_of=settings.policy_of,
+                limits=parse_limits(limits, settings),
+            )
         if format_ == "terminal":
             report.formats(Diff)["terminal"].write(results, sys.stdout, reasons=False)
         else:
             click.echo(report.render(results, format_, Diff), nl=False)
         report_failures(results, debug)
+        for path in paths:  # last: what was found is not lost for a folder that there is not
+            report.save(results, path, Diff)
         sys.exit(of_diff(results))

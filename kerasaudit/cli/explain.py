@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from kerasaudit.cli.console import OneLineErrors
+from kerasaudit.cli.console import OneLineErrors, Progress
 from kerasaudit.cli.group import command
 from kerasaudit.cli.options import debug_option, format_option, kwargs_option, save_option
 from kerasaudit.cli.parsing import parse_arguments
@@ -60,7 +60,8 @@ def explain(
 
         for path in paths:
             report.check(path, Lesson)  # before the work, not after it
-        lesson = teach_target(name, weight, arguments=parse_arguments(arguments), **options)
+        with Progress():
+            lesson = teach_target(name, weight, arguments=parse_arguments(arguments), **options)
         if format_ == "terminal":
             report.formats(Lesson)["terminal"].write([lesson], sys.stdout)
         else:

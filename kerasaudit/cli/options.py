@@ -80,6 +80,7 @@ limit_option = click.option(
     "limits",
     multiple=True,
     envvar="KERASAUDIT_LIMIT",
+    show_envvar=True,
     metavar="NAME=N",
     help="Read less or more of a file than by default (config_bytes, seconds, …). Repeatable.",
 )
@@ -89,6 +90,7 @@ config_option = click.option(
     "--config",
     metavar="FILE",
     envvar="KERASAUDIT_CONFIG",
+    show_envvar=True,
     help="The settings: a pyproject.toml or kerasaudit.toml. [default: the nearest one here or "
     "above]",
 )
@@ -99,6 +101,7 @@ locks_option = click.option(
     "folder",
     metavar="FOLDER",
     envvar="KERASAUDIT_LOCKS",
+    show_envvar=True,
     help="Where the locks are. [default: locks in the settings, or audits]",
 )
 
@@ -106,19 +109,23 @@ locks_option = click.option(
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 
 
-_BUDGETS = ("params", "macs", "bytes", "activation_bytes", "peak_activation_bytes")
+_OF_LAYERS = ("params", "macs", "bytes", "activation_bytes")
+_BUDGETS = (*_OF_LAYERS, "peak_activation_bytes")
 
 
 def budget_options(command: Callable[..., None]) -> Callable[..., None]:
     """An option for the most that a model, or a layer of it, may take of each quantity."""
     for quantity in reversed(_BUDGETS):
         example = "20MiB" if quantity.endswith("bytes") else "5M"
+        layers = quantity in _OF_LAYERS
+        subject = "LAYER: a path or pattern. " if layers else ""
         option = click.option(
             f"--max-{quantity.replace('_', '-')}",
             multiple=True,
-            metavar="[LAYER=]N",
+            metavar="[LAYER=]N" if layers else "N",
             envvar=f"KERASAUDIT_MAX_{quantity.upper()}",
-            help=f"Fail above this many ({example}); LAYER: a path or pattern. Repeatable.",
+            show_envvar=True,
+            help=f"Fail above this many ({example}). {subject}Repeatable.",
         )
         command = option(command)
     return command

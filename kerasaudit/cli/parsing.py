@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ __all__ = [
     "parse_exemption",
     "parse_limits",
     "parse_object",
-    "parse_severity",
+    "parse_severities",
     "parse_shape",
     "settings_of",
 ]
@@ -65,31 +66,46 @@ def parse_limits(texts: tuple[str, ...], settings: Settings) -> Limits:
     """Limits as NAME=NUMBER, the others as they are in the settings."""
     from kerasaudit.config import checked_limits
 
-    pairs = [text.partition("=") for text in texts]
+    pairs = [text.partition("=") for text in (*_environment("limit"), *texts)]
     given = {name.strip(): number.strip() for name, _, number in pairs}
     return checked_limits(given, settings.limits)
 
 
 def parse_budgets(most: Mapping[str, tuple[str, ...]]) -> list[Budget]:
-    """Budgets as N of the model, or LAYER=N, by the names of their options."""
+    """Budgets as N of the model, or LAYER=N, by the names of their options.
+
+    One in the environment counts unless an option is for the same quantity of the same layers.
+    """
+    given = [one for name, texts in most.items() for one in _budgets(name, texts)]
+    taken = {(one.quantity, one.layer) for one in given}
+    others = [one for name in most for one in _budgets(name, _environment(name))]
+    return [*(one for one in others if (one.quantity, one.layer) not in taken), *given]
+
+
+def _budgets(name: str, texts: Iterable[str]) -> Iterator[Budget]:
     from kerasaudit.reconciliation.budget import Budget
 
-    found = []
-    for name, texts in most.items():
-        option = f"--{name.replace('_', '-')}"
-        for text in texts:
-            layer, separator, limit = text.rpartition("=")
-            if separator and not layer.strip():
-                raise TargetError(f"{option}: expected LAYER=N or N, received {text!r}")
-            where = layer.strip() if separator else None
-            found.append(Budget(name.removeprefix("max_"), limit.strip(), where, option))
-    return found
+    option = f"--{name.replace('_', '-')}"
+    for text in texts:
+        layer, separator, limit = text.rpartition("=")
+        if separator and not layer.strip():
+            raise TargetError(f"{option}: expected LAYER=N or N, received {text!r}")
+        where = layer.strip() if separator else None
+        yield Budget(name.removeprefix("max_"), limit.strip(), where, option)
 
 
-def parse_severity(text: str) -> tuple[str, str]:
-    """A finding's code and its severity, as CODE=GRADE."""
-    code, _, grade = text.partition("=")
-    return code.strip().upper(), grade.strip()
+def parse_severities(texts: tuple[str, ...]) -> dict[str, str]:
+    """The severities of findings by their codes, as CODE=GRADE."""
+    pairs = [text.partition("=") for text in (*_environment("severity"), *texts)]
+    return {code.strip().upper(): grade.strip() for code, _, grade in pairs}
+
+
+def _environment(name: str) -> list[str]:
+    """What the environment says for an option that is given several times, parted by spaces.
+
+    `click` takes it for the option where the command line has none, and else leaves it out.
+    """
+    return os.environ.get(f"KERASAUDIT_{name.upper()}", "").split()
 
 
 def parse_exemption(text: str) -> tuple[str, str]:

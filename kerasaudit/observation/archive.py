@@ -29,6 +29,7 @@ __all__ = ["from_config", "is_model_folder", "read_contents", "read_source"]
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_LFS = b"version https://git-lfs.github.com/spec/"
 _SHARDS = "weight_map"
 _WEIGHTS = ("model.weights.h5", "model.weights.npz")
 
@@ -59,9 +60,11 @@ def read_source(source: Source, shards: Path | None = None) -> Contents:
     if start == _HDF5 or _has_user_block(source):
         return _read_hdf5(source)
     if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
+        received = f"a file that begins with {start!r}"
+        if source.read(0, min(len(_LFS), source.size)) == _LFS:
+            received = "a pointer of Git LFS to it (git lfs pull fetches the file)"
         raise MalformedError(
-            f"{name}: expected a zip archive, an HDF5 file or a config as JSON, received a file "
-            f"that begins with {start!r}"
+            f"{name}: expected a zip archive, an HDF5 file or a config as JSON, received {received}"
         )
     return _read_json(source, shards)
 

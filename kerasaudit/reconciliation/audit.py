@@ -167,7 +167,7 @@ def examine_all(
             yield entry
             continue
         started(entry.name, done, len(entries))
-        yield attempt(
+        outcome = attempt(
             entry.target,
             partial(
                 examine,
@@ -178,6 +178,9 @@ def examine_all(
                 terms=policy_of(entry.target).and_then(asked),
             ),
         )
+        if isinstance(outcome, Failure) and entry.location is not None:
+            outcome = replace(outcome, location=entry.location)  # the line of the builder, too
+        yield outcome
 
 
 def _passing_over(

@@ -135,7 +135,8 @@ def _named(budget: Budget) -> str:
 
 
 def _finding(budget: Budget, row: BudgetRow) -> Finding:
-    whose = "the model" if row.subject == TOTAL else f"layer {row.subject!r}"
+    # A layer may be named "total", too.
+    whose = "the model" if budget.layer is None else f"layer {row.subject!r}"
     words = QUANTITIES[row.quantity]
     if row.actual is None:
         message = f"{_named(budget)}: how many {words} {whose} has is not known"
@@ -144,7 +145,7 @@ def _finding(budget: Budget, row: BudgetRow) -> Finding:
     share = f" ({over / row.limit:.1%})" if row.limit else ""
     message = f"{_named(budget)}: {whose} has {row.actual:,}, {over:,} over it{share}"
     return finding(
-        "KA501" if row.subject == TOTAL else "KA502",
+        "KA501" if budget.layer is None else "KA502",
         row.subject,
         message,
         expected=f"{row.limit:,}",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from kerasaudit.reconciliation.audit import attempt, examine
 from kerasaudit.reconciliation.audited import Audited
 from kerasaudit.reconciliation.comparison import compare_audited
 from kerasaudit.reconciliation.differences import Diff
+from kerasaudit.reconciliation.policy import Policy
 from kerasaudit.reconciliation.result import Failure
 
 __all__ = ["diff", "diff_outcomes"]
@@ -59,15 +61,21 @@ def diff_outcomes(
     input_shape: object = None,
     *,
     arguments: Mapping[str, Any] | None = None,
+    policy_of: Callable[[str], Policy] = lambda _: Policy(),
     limits: Limits = DEFAULT_LIMITS,
 ) -> list[Diff | Failure]:
-    """The diff of two targets, or the failure of each that could not be audited."""
+    """The diff of two targets, or the failure of each that could not be audited.
+
+    `policy_of` gives the layers that are waived of a target; its budgets are not for a diff.
+    """
 
     def audited(target: object) -> Audited | Failure:
         subject = attempt(str(target), partial(one_subject, target, arguments))
         if isinstance(subject, Failure):
             return subject
-        return attempt(subject.target, partial(examine, subject, input_shape, limits=limits))
+        terms = replace(policy_of(subject.target), budgets=())
+        work = partial(examine, subject, input_shape, limits=limits, terms=terms)
+        return attempt(subject.target, work)
 
     one, other = audited(old), audited(new)
     if isinstance(one, Failure) or isinstance(other, Failure):

@@ -20,14 +20,14 @@ import importlib
 import os
 import pkgutil
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 from kerasaudit.errors import TargetError
-from kerasaudit.location import placeless
+from kerasaudit.location import of_target, placeless
 from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.report.places import in_repository, placed
 from kerasaudit.writing import inside, write_whole
@@ -135,8 +135,8 @@ def save(results: Sequence[Result], path: str | Path, family: type = Audit) -> N
         family: what a report of failures alone is of.
 
     Raises:
-        TargetError: no format has that suffix, the path cannot be written, or there are results of
-            two families.
+        TargetError: no format has that suffix, the path cannot be written or is that of a file
+            that the results are of, or there are results of two families.
 
     >>> save([], "report.xls")
     Traceback (most recent call last):
@@ -148,7 +148,8 @@ def save(results: Sequence[Result], path: str | Path, family: type = Audit) -> N
     if _is_folder(path_as_given):
         _save_folder(results, Path(path_as_given), family)
         return
-    _write(Path(path), _content(results, _format_of(Path(path), family), family))
+    content = _content(results, _format_of(Path(path), family), family)
+    _write(Path(path), content, _sources(results))
 
 
 def append(results: Sequence[Result], format: str, path: str | Path) -> None:  # noqa: A002
@@ -205,7 +206,16 @@ def _format_of(path: Path, family: type) -> str:
     return known[suffix]
 
 
-def _write(path: Path, content: Content) -> None:
+def _sources(results: Iterable[Result]) -> set[str]:
+    """The files that results are of: a report in the place of one would be the end of it."""
+    sides = (getattr(result, side, result) for result in results for side in ("old", "new"))
+    places = (of_target(side.target) for side in sides)
+    return {os.path.realpath(place.file) for place in places if place is not None}
+
+
+def _write(path: Path, content: Content, sources: Container[str]) -> None:
+    if os.path.realpath(path) in sources:
+        raise TargetError(f"{path}: expected another path, the report is of this file")
     pieces = [content] if isinstance(content, (str, bytes)) else content
     encoded = (piece if isinstance(piece, bytes) else _encoded(piece) for piece in pieces)
     write_whole(path, encoded)
@@ -219,17 +229,18 @@ def _encoded(text: str) -> bytes:
 
 
 def _save_folder(results: Sequence[Result], folder: Path, family: type) -> None:
-    known = formats(family)
+    known, sources = formats(family), _sources(results)
     pages: list[tuple[Result, str | None]] = []
     for result, stem in zip(results, _stems(results), strict=True):
         if stem is None:
             pages.append((_placeless(result), None))
             continue
         for name in _IN_FOLDER[family.__name__]:
-            _write(inside(folder, f"{stem}{known[name].SUFFIX}"), _content([result], name, family))
+            path = inside(folder, f"{stem}{known[name].SUFFIX}")
+            _write(path, _content([result], name, family), sources)
         pages.append((_placeless(result), f"{stem}{known['html'].SUFFIX}"))
     index = known["html"].index(pages)
-    _write(inside(folder, "index.html"), index)
+    _write(inside(folder, "index.html"), index, sources)
 
 
 def _stems(results: Sequence[Result]) -> Iterator[str | None]:

@@ -341,13 +341,20 @@ def budget(row: BudgetRow) -> str:
 
 def budget_finding(audit: Audit, row: BudgetRow) -> Finding | None:
     """The finding that a budget which is not kept makes; `None` for one that is."""
+    figures = _budget_figures(row)
+    rows = [one for one in audit.budgets if one.status != "ok" and _budget_figures(one) == figures]
+    findings = [
+        one
+        for one in audit.findings
+        if one.code in _BROKEN_BUDGETS and (one.path, one.expected, one.observed) == figures
+    ]
+    # Of two budgets alike, as on all parameters and on the trainable ones, each has its own.
+    return next((found for one, found in zip(rows, findings, strict=False) if one is row), None)
+
+
+def _budget_figures(row: BudgetRow) -> tuple[str, str | None, str | None]:
     observed = None if row.actual is None else f"{row.actual:,}"
-    figures = (row.subject, f"{row.limit:,}", observed)
-    for finding in audit.findings if row.status != "ok" else ():
-        same = (finding.path, finding.expected, finding.observed) == figures
-        if same and finding.code in _BROKEN_BUDGETS:
-            return finding
-    return None
+    return row.subject, f"{row.limit:,}", observed
 
 
 def budget_status(audit: Audit, row: BudgetRow) -> str:

@@ -74,6 +74,14 @@ def test_each_layer_that_a_pattern_fits_is_held_by_itself():
     assert "(a test)" in finding.message
 
 
+def test_a_layer_named_total_is_not_taken_for_the_model():
+    config = net()
+    config["config"]["layers"][3]["config"]["name"] = "total"
+    (found,) = ka.audit(config, budgets=[ka.Budget("params", 5, "total")]).findings
+    assert found.code == "KA502"
+    assert f"layer 'total' has {DENSE:,}, " in found.message
+
+
 def test_a_budget_for_no_layer_is_found():
     found = judged(ka.Budget("params", "1k", layer="head"))
     assert [one.code for one in found.findings] == ["KA504"]

@@ -119,6 +119,23 @@ def test_budgets_are_cases(audits) -> None:
     assert verdicts(audits.unknown_macs())["budget total macs"] == "error"
 
 
+def test_two_budgets_with_the_same_figures_are_two_cases() -> None:
+    layers = [
+        {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 4]}},
+        {"class_name": "Dense", "config": {"name": "out", "units": 2}},
+    ]
+    config = {"class_name": "Sequential", "config": {"name": "net", "layers": layers}}
+    budgets = [ka.Budget("params", 9), ka.Budget("trainable_params", 9)]  # of 4·2 + 2 = 10
+    audit = ka.audit(config, budgets=budgets)
+    broken = ("budget total params", "budget total trainable_params")
+    told = verdicts(audit)
+    assert {name for name, verdict in told.items() if verdict == "failure"} == set(broken)
+    root = read(audit)
+    for case, words in zip(broken, ("9 parameters", "9 trainable parameters"), strict=True):
+        (element,) = (one for one in root.iter("testcase") if one.get("name") == case)
+        assert words in element.find("failure").get("message")
+
+
 def test_a_warning_passes_and_is_told(audits) -> None:
     mild = audits.budgeted(KA502="warning")
     assert set(verdicts(mild).values()) == {"passed"}

@@ -112,6 +112,15 @@ def test_formats_agree_on_what_is_wrong(folder) -> None:
     assert sorted(re.findall(r"title=(KA\d+)", github)) == sorted(codes)
 
 
+def test_a_builder_that_fails_is_annotated_at_its_line(folder) -> None:
+    text = "def net():\n    return 1\n\n\ndef other():\n    raise ValueError('why')\n"
+    (folder / "nets.py").write_text(text, encoding="utf-8")
+    result = invoke("audit", "nets.py::other", "good.json", "--format", "github")
+    assert result.exit_code == 2
+    line = 1 + text.splitlines().index("def other():")
+    assert result.stdout.startswith(f"::error file=nets.py,line={line},title=not audited::")
+
+
 def test_the_summary_of_the_job_is_appended_to(folder, monkeypatch) -> None:
     summary = folder / "summary.md"
     summary.write_text("# before\n", encoding="utf-8")
@@ -195,6 +204,17 @@ def test_the_hook_of_model_files_reads_what_changed(repository) -> None:
     assert "KA301" in done.stdout
 
 
+def test_the_hook_says_that_a_file_was_not_fetched(repository) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n"
+    (repository / "saved" / "large.keras").write_text(pointer, encoding="utf-8")
+    subprocess.run(["git", "add", "-A"], check=True)
+    done = run_hook(hooks()["kerasaudit-audit"])
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "saved/large.keras: " in line
+    assert "git lfs pull" in line
+
+
 def test_the_hook_of_builders_leaves_other_files_alone(repository) -> None:
     done = run_hook(hooks()["kerasaudit-builders"], "--save", "a.sarif")
     assert done.returncode == 1, done.stderr
@@ -266,6 +286,12 @@ def test_the_action_of_a_clean_model_succeeds(folder) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["audits"][0]["totals"]["params"] == 10
     assert runner.output.read_text("utf-8") == "exit-code=0\n"
+
+
+def test_the_action_imports_nothing_out_of_the_repository_to_read_a_file(folder) -> None:
+    (folder / "click.py").write_text("raise SystemExit('this file is run')", encoding="utf-8")
+    done = Runner(folder, targets="good.json").step("Audit")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_action_audits_the_targets_of_the_settings(folder) -> None:

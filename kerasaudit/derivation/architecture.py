@@ -7,9 +7,9 @@ carry the derivation past it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
 from kerasaudit.derivation.graph import Constant, Graph, Node, Tensor, is_model, read_graph
 from kerasaudit.derivation.layer import LayerConfig
@@ -36,8 +36,6 @@ __all__ = [
 
 # Models that call models twice, level upon level, make a small config call almost without end.
 _MOST_CALLS = 100_000
-
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,43 +226,68 @@ def _is_input_shape(shape: Any) -> bool:
     return is_shape(shape) and bool(shape) and all(e is None or e >= 0 for e in shape)
 
 
+# What is known of a tensor: its shape, and where it comes from.
+_Value = tuple[Shape | None, Source | None]
+
+_UNKNOWN: _Value = (None, None)
+
+
 @dataclass(slots=True)
 class _Frame:
-    """A model in the middle of being walked: its graph, what its calls gave, where it stands."""
+    """A model in the middle of being walked: its graph, what its calls gave, which are to come.
+
+    `made_by` is the call that it stands for in the model around it.
+    """
 
     graph: Graph
     prefix: str
-    values: dict[tuple[str, int], tuple[Shape | None, ...]]
-    origins: dict[tuple[str, int], tuple[Source | None, ...]]
-    position: int = 0
+    made_by: tuple[str, int]
+    values: dict[tuple[str, int], tuple[_Value, ...]]
+    to_come: Iterator[Node]
+
+    def value(self, tensor: Tensor) -> _Value:
+        outputs = self.values.get((tensor.layer, tensor.call), ())
+        return outputs[tensor.output] if tensor.output < len(outputs) else _UNKNOWN
 
     def outputs(self) -> tuple[Shape | None, ...]:
         for tensor in self.graph.outputs:
             given = self.values.get((tensor.layer, tensor.call), ())
-            if None not in given and tensor.output >= len(given):
+            if all(shape is not None for shape, _ in given) and tensor.output >= len(given):
                 raise ConfigError(
                     f"{self.graph.model}: expected one of {len(given)} output(s) of "
                     f"{tensor.layer!r}, received number {tensor.output}"
                 )
-        return tuple(_pick(self.values, tensor) for tensor in self.graph.outputs)
+        return tuple(self.value(tensor)[0] for tensor in self.graph.outputs)
 
-    def sources(self, tensors: Iterable[Tensor]) -> tuple[Source, ...] | None:
+    def sources(self, tensors: Sequence[Tensor]) -> tuple[Source, ...] | None:
         """Where the tensors come from; `None` where that is not known of one."""
-        found = []
-        for tensor in tensors:
-            source = _pick(self.origins, tensor)
-            if source is None:
-                return None
-            recorded = tensor.dtype
-            found.append(Source(source.call, source.output, recorded) if recorded else source)
-        return tuple(found)
+        return _recorded(tensors, [self.value(tensor)[1] for tensor in tensors])
 
 
-def _pick(
-    values: Mapping[tuple[str, int], tuple[_Item | None, ...]], tensor: Tensor
-) -> _Item | None:
-    outputs = values.get((tensor.layer, tensor.call), ())
-    return outputs[tensor.output] if tensor.output < len(outputs) else None
+def _recorded(
+    tensors: Sequence[Tensor], origins: Sequence[Source | None]
+) -> tuple[Source, ...] | None:
+    """The origins, with the dtypes that the config records; `None` where one is not known."""
+    found = []
+    for tensor, origin in zip(tensors, origins, strict=True):
+        if origin is None:
+            return None
+        dtype = tensor.dtype
+        found.append(Source(origin.call, origin.output, dtype) if dtype else origin)
+    return tuple(found)
+
+
+def _enter(graph: Graph, prefix: str, made_by: tuple[str, int], inputs: list[_Value]) -> _Frame:
+    """The frame of a model that is called on `inputs`."""
+    if graph.entry is not None:
+        fed = {(graph.entry, 0): inputs[0] if inputs else _UNKNOWN}
+    else:
+        # An InputLayer is fed under call -1; its own call, 0, checks the shape against its config.
+        fed = dict.fromkeys(((tensor.layer, -1) for tensor in graph.inputs), _UNKNOWN)
+        fed.update(zip(fed, inputs, strict=False))
+    frame = _Frame(graph, prefix, made_by, {}, iter(graph.nodes))
+    frame.values.update({key: (value,) for key, value in fed.items()})
+    return frame
 
 
 @dataclass(slots=True)
@@ -294,88 +317,72 @@ class _Walk:
 
     def run(self, graph: Graph, shapes: tuple[Shape, ...]) -> tuple[Shape | None, ...]:
         self.list_layers(graph, "")
-        inputs = tuple(Source(None, number) for number in range(len(shapes)))
-        stack, made = [_Frame(graph, "", self._feed(graph, shapes), self._feed(graph, inputs))], 0
+        inputs: list[_Value] = [(shape, Source(None, i)) for i, shape in enumerate(shapes)]
+        stack, to_make = [_enter(graph, "", ("", 0), inputs)], len(graph.nodes)
         while True:
-            frame = stack[-1]
-            if frame.position == len(frame.graph.nodes):
-                stack.pop()
-                sources = frame.sources(frame.graph.outputs)
-                if not stack:
-                    self.outputs = sources
-                    return frame.outputs()
-                caller = stack[-1]
-                node = caller.graph.nodes[caller.position]
-                caller.values[node.layer, node.call] = frame.outputs()
-                caller.origins[node.layer, node.call] = sources or ()
-                caller.position += 1
-                continue
-            made += 1
-            if made > _MOST_CALLS:
+            if to_make > _MOST_CALLS:
                 raise ConfigError(
                     f"{graph.model}: its layers are called over {_MOST_CALLS:,} times"
                 )
-            node = frame.graph.nodes[frame.position]
+            frame = stack[-1]
+            inner = self._advance(frame)
+            if inner is not None:
+                stack.append(inner)
+                to_make += len(inner.graph.nodes)
+                continue
+            stack.pop()
+            sources = frame.sources(frame.graph.outputs)
+            if not stack:
+                self.outputs = sources
+                return frame.outputs()
+            origins = sources or (None,) * len(frame.graph.outputs)
+            stack[-1].values[frame.made_by] = tuple(zip(frame.outputs(), origins, strict=True))
+
+    def _advance(self, frame: _Frame) -> _Frame | None:
+        """Derive the calls up to the next one of a model, whose frame it is; `None` at the end."""
+        for node in frame.to_come:
             path = frame.prefix + node.layer
+            made = (node.layer, node.call)
             inner = self.graphs.get(path)
             if inner is not None:
-                shapes_in, _ = self._shapes(frame, node, node.arguments, None)
-                origins = [
-                    _pick(frame.origins, one) if isinstance(one, Tensor) else None
-                    for one in node.arguments
-                ]
-                fed = self._feed(inner, self._named(inner, node, shapes_in))
-                named = self._feed(inner, self._named(inner, node, origins))
-                stack.append(_Frame(inner, path + "/", fed, named))
-                continue
-            made_here = (node.layer, node.call)
-            outputs = frame.values[made_here] = self._apply(frame, node, self.layers[path])
-            number = len(self.calls) - 1
-            frame.origins[made_here] = tuple(
-                [Source(number, output) for output in range(len(outputs))]
-            )
-            frame.position += 1
+                shapes, origins, _ = self._taken(frame, node, node.arguments, None)
+                values = list(zip(shapes, origins, strict=True))
+                return _enter(inner, f"{path}/", made, self._named(inner, node, values))
+            frame.values[made] = self._apply(frame, node, self.layers[path])
+        return None
 
     @staticmethod
-    def _named(inner: Graph, node: Node, shapes: list[_Item | None]) -> tuple[_Item | None, ...]:
-        """The shapes in the order of the inner model's inputs, by name where they have names."""
-        arguments = zip(node.arguments, shapes, strict=False)
-        by_name = {a.key: shape for a, shape in arguments if isinstance(a, Tensor) and a.key}
+    def _named(inner: Graph, node: Node, values: list[_Value]) -> list[_Value]:
+        """The values in the order of the inner model's inputs, by name where they have names."""
+        arguments = zip(node.arguments, values, strict=False)
+        by_name = {a.key: value for a, value in arguments if isinstance(a, Tensor) and a.key}
         names = [tensor.key or tensor.layer for tensor in inner.inputs]
         if by_name and all(name in by_name for name in names):
-            return tuple(by_name[name] for name in names)
-        return tuple(shapes)
+            return [by_name[name] for name in names]
+        return values
 
-    @staticmethod
-    def _feed(
-        graph: Graph, shapes: tuple[_Item | None, ...]
-    ) -> dict[tuple[str, int], tuple[_Item | None, ...]]:
-        if graph.entry is not None:
-            return {(graph.entry, 0): (shapes[:1] or (None,))}
-        fed: dict[str, _Item | None] = dict.fromkeys(tensor.layer for tensor in graph.inputs)
-        fed.update(zip(fed, shapes, strict=False))
-        # An InputLayer is fed under call -1; its own call, 0, checks the shape against its config.
-        return {(name, -1): (shape,) for name, shape in fed.items()}
-
-    def _shapes(
+    def _taken(
         self,
         frame: _Frame,
         node: Node,
         inputs: tuple[Tensor | Constant, ...],
         layer: Layer | None,
-    ) -> tuple[list[Shape | None], bool]:
-        """The shape of each input, and whether one is the config's word instead of derived.
+    ) -> tuple[list[Shape | None], list[Source | None], bool]:
+        """The shape of each input, its origin, and whether one is the config's word, not derived.
 
         A nested model is called without a `layer`: it has no row, and its InputLayer speaks for it.
         """
         shapes: list[Shape | None] = []
+        origins: list[Source | None] = []
         declared = False
         for argument in inputs:
             if isinstance(argument, Constant):
                 shapes.append(argument.shape)
+                origins.append(None)
                 continue
-            shape, recorded = _pick(frame.values, argument), argument.declared
-            if recorded is not None and not self.overridden:
+            shape, origin = frame.value(argument)
+            recorded = argument.declared
+            if recorded is not None and recorded != shape and not self.overridden:
                 if shape is None:
                     shape, declared = recorded, True
                 elif layer is not None and not compatible(shape, recorded):
@@ -385,9 +392,12 @@ class _Walk:
                         f"the config records {recorded}",
                     )
             shapes.append(shape)
+            origins.append(origin)
         if not node.arguments:
-            shapes.append(_pick(frame.values, Tensor(node.layer, -1, 0)))
-        return shapes, declared
+            shape, origin = frame.value(Tensor(node.layer, -1, 0))
+            shapes.append(shape)
+            origins.append(origin)
+        return shapes, origins, declared
 
     @staticmethod
     def _inputs(node: Node, layer: Layer) -> tuple[Tensor | Constant, ...]:
@@ -401,48 +411,39 @@ class _Walk:
         # The last ones may be left out; where one between is, nothing can be told by its place.
         return taken if taken and inputs[: len(taken)] == taken else node.arguments
 
-    @staticmethod
-    def _input_sources(
-        frame: _Frame,
-        node: Node,
-        inputs: tuple[Tensor | Constant, ...],
-        sources: tuple[Source, ...] | None,
-    ) -> tuple[Source | None, ...] | None:
-        """Where each input of a call comes from, in the order of their shapes."""
-        if not node.named and node.arguments == node.waits_for:  # as it mostly is
-            return sources
-        return tuple(
-            _pick(frame.origins, one) if isinstance(one, Tensor) else None for one in inputs
-        )
-
-    def _apply(self, frame: _Frame, node: Node, layer: Layer) -> tuple[Shape | None, ...]:
-        """Derive one call and enter it; return the shapes of its outputs."""
-        inputs = self._inputs(node, layer)
-        taken, declared = self._shapes(frame, node, inputs, layer)
+    def _apply(self, frame: _Frame, node: Node, layer: Layer) -> tuple[_Value, ...]:
+        """Derive one call and enter it; return its outputs."""
+        inputs = self._inputs(node, layer) if node.named else node.arguments
+        taken, origins, declared = self._taken(frame, node, inputs, layer)
         shapes = tuple(taken)
         derivation = derive_call(layer, shapes, node.switches)
         output = derivation.output_shape if derivation else None
         recorded = self._recorded_output(frame, node) if output is None else None
-        sources = frame.sources(node.waits_for or (Tensor(node.layer, -1, 0),))
+        tensors = node.waits_for or (Tensor(node.layer, -1, 0),)
+        inputs_from: tuple[Source | None, ...] | None
+        if not node.named and node.arguments == node.waits_for:  # as it mostly is
+            sources = inputs_from = _recorded(tensors, origins)
+        else:
+            sources, inputs_from = frame.sources(tensors), tuple(origins)
         call = Call(
-            path=layer.path,
-            number=node.call,
-            class_name=layer.config.class_name,
-            input_shapes=shapes,
-            output_shape=recorded if output is None else output,
-            macs=derivation.macs if derivation else None,
-            declared=declared or recorded is not None,
-            derivation=derivation,
-            sources=sources,
-            inputs=self._input_sources(frame, node, inputs, sources),
-            switches=node.switches,
+            layer.path,
+            node.call,
+            layer.config.class_name,
+            shapes,
+            recorded if output is None else output,
+            derivation.macs if derivation else None,
+            declared or recorded is not None,
+            derivation,
+            sources,
+            inputs_from,
+            node.switches,
         )
+        number = len(self.calls)
         layer.calls.append(call)
         self.calls.append(call)
-        if output is None:
-            return (None,)
-        several = bool(output) and isinstance(output[0], tuple)
-        return cast("tuple[Shape, ...]", output) if several else (cast("Shape", output),)
+        if output and isinstance(output[0], tuple):
+            return tuple([(shape, Source(number, i)) for i, shape in enumerate(output)])
+        return ((cast("Shape | None", output), Source(number, 0)),)
 
     def _recorded_output(self, frame: _Frame, node: Node) -> Shape | tuple[Shape, ...] | None:
         """What the config records of the outputs of a call that no rule gives a shape to."""
@@ -459,16 +460,15 @@ def derive_call(
     layer: Layer, shapes: tuple[Shape | None, ...], switches: Mapping[str, Any]
 ) -> Derivation | None:
     """The derivation of one call; `None` where the layer now has a problem instead."""
-    known = [shape for shape in shapes if shape is not None]
     try:
-        if len(known) != len(shapes):
+        if None in shapes:
             find_rule(layer.config)  # a class without a rule is that, whatever its input
             layer.note("no shape", f"{layer.config}: its input shape is not known")
             return None
-        if not all(known) and not layer.config.is_operation:
+        if not all(shapes) and not layer.config.is_operation:
             raise ShapeError(f"{layer.config}: expected shapes with a batch axis, received ()")
         config = layer.config.called_with(switches) if switches else layer.config
-        derivation = derive_layer(config, tuple(known))
+        derivation = derive_layer(config, shapes)
     except UnsupportedError as error:
         if layer.config.is_operation:
             layer.weights = ()  # an operation holds none; its shape is the config's word

@@ -204,13 +204,18 @@ def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
     named = data.get("kwargs") or {}
     if not isinstance(arguments, (list, tuple)) or not isinstance(named, (dict, Mapping)):
         layer.fail(f"inbound_nodes[{call}] must hold a list 'args' and a mapping 'kwargs'")
+    given = {name: value for name, value in named.items() if value is not None} if named else {}
+    if len(arguments) == 1 and not given:
+        taken = _nothing_but_tensors(layer, arguments[0])
+        if taken is not None:
+            return Node(layer.name, call, taken, taken)
     by_place = [_leaves(layer, argument) for argument in arguments]
-    by_name = {name: _leaves(layer, value) for name, value in named.items() if value is not None}
-    leaves = by_place[0] if len(by_place) == 1 else list(chain.from_iterable(by_place))
-    others = list(chain.from_iterable(by_name.values())) if by_name else []
+    by_name = {name: _leaves(layer, value) for name, value in given.items()}
+    leaves = list(chain.from_iterable(by_place))
+    others = list(chain.from_iterable(by_name.values()))
     firsts = _firsts(by_place, by_name) if others or len(by_place) > 1 else ()
     tensors = _tensors(leaves)
-    waits_for = tuple(tensors + _tensors(others)) if others else tuple(tensors)
+    waits_for = tuple(tensors + _tensors(others))
     if not tensors:
         # Called as layer(inputs=x, mask=m): a mask is waited for, but it is no input.
         leaves = by_name.get("inputs", []) if "inputs" in named else others
@@ -219,6 +224,17 @@ def _read_node(layer: LayerConfig, call: int, data: Any) -> Node:
         leaves = [item for item in leaves if isinstance(item, Tensor) or item.shape]
     switches = {key: one for key, one in named.items() if isinstance(one, (int, float, str))}
     return Node(layer.name, call, tuple(leaves), waits_for, firsts, switches)
+
+
+def _nothing_but_tensors(layer: LayerConfig, argument: Any) -> tuple[Tensor, ...] | None:
+    """The tensors of an argument that is one, or a list of them, as most are; `None` of another."""
+    tensors = []
+    for item in argument if isinstance(argument, list) else (argument,):
+        tensor = _read_tensor(layer, item, None) if isinstance(item, dict) else None
+        if tensor is None:
+            return None
+        tensors.append(tensor)
+    return tuple(tensors)
 
 
 def _tensors(leaves: list[Tensor | Constant]) -> list[Tensor]:
@@ -298,14 +314,13 @@ def _leaves(layer: LayerConfig, structure: Any) -> list[Tensor | Constant]:
     while stack:
         key, item = stack.pop()
         if isinstance(item, (dict, Mapping)):  # dict first: Mapping alone is slow to ask for
+            tensor = _read_tensor(layer, item, key)
+            if tensor is not None:
+                found.append(tensor)
+                continue
             marker = item.get("class_name")
             config = item.get("config")
-            if marker == "__keras_tensor__" and isinstance(config, (dict, Mapping)):
-                shape = config.get("shape")
-                declared = tuple(shape) if shape is not None and is_shape(shape) else None
-                dtype = config.get("dtype")
-                found.append(_tensor(layer, config.get("keras_history"), declared, key, dtype))
-            elif marker in ("__tensor__", "__numpy__") and isinstance(config, (dict, Mapping)):
+            if marker in ("__tensor__", "__numpy__") and isinstance(config, (dict, Mapping)):
                 found.append(Constant(array_shape(config.get("value"))))
             elif marker is None:
                 stack.extend((str(k), item[k]) for k in sorted(item, key=str, reverse=True))
@@ -331,6 +346,16 @@ def _is_array(value: Any) -> bool:
     return alone
 
 
+def _read_tensor(layer: LayerConfig, item: Mapping[str, Any], key: str | None) -> Tensor | None:
+    """The tensor that a mapping stands for; `None` where it stands for something else."""
+    config = item.get("config")
+    if item.get("class_name") != "__keras_tensor__" or not isinstance(config, (dict, Mapping)):
+        return None
+    shape = config.get("shape")
+    declared = tuple(shape) if shape is not None and is_shape(shape) else None
+    return _tensor(layer, config.get("keras_history"), declared, key, config.get("dtype"))
+
+
 def _tensor(
     layer: LayerConfig,
     history: Any,
@@ -347,7 +372,7 @@ def _tensor(
 
 
 def _is_index(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return type(value) is int and value >= 0  # a bool is no index
 
 
 def _read_ends(

@@ -109,7 +109,7 @@ locks_option = click.option(
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 
 
-_OF_LAYERS = ("params", "macs", "bytes", "activation_bytes")
+_OF_LAYERS = ("params", "trainable_params", "macs", "bytes", "activation_bytes")
 _BUDGETS = (*_OF_LAYERS, "peak_activation_bytes")
 
 

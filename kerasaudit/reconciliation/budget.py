@@ -109,7 +109,7 @@ def _held_against(
 
 def _of_model(totals: Totals, quantity: str) -> int | None:
     if quantity == "params":
-        return totals.stored if totals.params is None else totals.params
+        return _larger(totals.params, totals.observed, totals.stored)
     name = "trainable" if quantity == "trainable_params" else quantity
     value: int | None = getattr(totals, name)
     return value
@@ -117,11 +117,15 @@ def _of_model(totals: Totals, quantity: str) -> int | None:
 
 def _of_layer(row: LayerRow, quantity: str) -> int | None:
     if quantity == "params":
-        sides = (row.derived, row.observed, row.stored)
-        return next((side for side in sides if side is not None), None)
+        return _larger(row.derived, row.observed, row.stored)
     name = "trainable" if quantity == "trainable_params" else quantity
     value: int | None = getattr(row, name)
     return value
+
+
+def _larger(*sides: int | None) -> int | None:
+    """The larger of the sides that are known: where they part, a budget is on neither alone."""
+    return max((side for side in sides if side is not None), default=None)
 
 
 def _judge(budget: Budget, subject: str, actual: int | None) -> BudgetRow:

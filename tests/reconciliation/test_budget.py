@@ -132,3 +132,18 @@ def test_a_claim_knows_where_it_stands():
     assert claim == ka.Claim("conv", "3 + 1 = 4")  # of another line
     wrong = ka.audit(net(), claims=[claim]).findings[0]
     assert (wrong.code, wrong.location) == ("KA201", claim.location)
+
+
+def test_where_derived_and_observed_part_the_larger_is_held(keras):
+    class Wider(keras.layers.Dense):
+        def build(self, shape):
+            super().build(shape)
+            self.extra = self.add_weight(shape=(5,), name="extra")
+
+    Wider.__module__, Wider.__name__ = keras.layers.Dense.__module__, "Dense"
+    model = keras.Sequential([keras.Input((4,)), Wider(2, name="dense")])
+    # 4·2 + 2 by the config, and 5 that it does not tell of.
+    budgets = [ka.Budget("params", 14, layer="dense"), ka.Budget("params", 14)]
+    found = ka.audit(model, budgets=budgets)
+    assert [row.actual for row in found.budgets] == [15, 15]
+    assert {one.code for one in found.findings} >= {"KA501", "KA502"}

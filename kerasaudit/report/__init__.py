@@ -82,7 +82,7 @@ def formats(family: type = Audit) -> Mapping[str, ModuleType]:
     return MappingProxyType(dict(sorted(found.items())))
 
 
-def render(results: Sequence[Result], format: str, family: type = Audit) -> str:  # noqa: A002
+def render(results: Sequence[Result], format: str, family: type = Audit) -> str:  # noqa: A002 - what users call it
     """Render audits, or recorded runs, or diffs, and failures as one report.
 
     Args:
@@ -101,7 +101,7 @@ def render(results: Sequence[Result], format: str, family: type = Audit) -> str:
     return text.encode(errors=_ESCAPED).decode()
 
 
-def _content(results: Sequence[Result], format: str, family: type) -> Content:  # noqa: A002
+def _content(results: Sequence[Result], format: str, family: type) -> Content:  # noqa: A002 - what users call it
     known = formats(family)
     module = known.get(format)
     if module is None:
@@ -152,7 +152,7 @@ def save(results: Sequence[Result], path: str | Path, family: type = Audit) -> N
     _write(Path(path), content, _sources(results))
 
 
-def append(results: Sequence[Result], format: str, path: str | Path) -> None:  # noqa: A002
+def append(results: Sequence[Result], format: str, path: str | Path) -> None:  # noqa: A002 - what users call it
     """Append a report to a file that others write to as well, such as a job's summary.
 
     Args:

@@ -43,7 +43,7 @@ def in_repository(location: Location | None) -> Location | None:
     if location is None or "://" in location.file:
         return None
     file = Path(os.path.abspath(location.file))  # noqa: PTH100 - a link stays what it is called
-    for root in filter(None, (os.environ.get("GITHUB_WORKSPACE"), os.getcwd())):  # noqa: PTH109
+    for root in filter(None, (os.environ.get("GITHUB_WORKSPACE"), os.getcwd())):  # noqa: PTH109 - as text
         for asked, above in ((file, Path(root)), (file.resolve(), Path(root).resolve())):
             if asked.is_relative_to(above):
                 return Location(asked.relative_to(above).as_posix(), location.line)

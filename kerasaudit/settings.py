@@ -33,7 +33,6 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,7 @@ from kerasaudit.config import DEFAULT_LIMITS, Limits, checked_limits
 from kerasaudit.errors import ConfigError, KerasAuditError
 from kerasaudit.finding import Finding
 from kerasaudit.location import Location, is_path
+from kerasaudit.pattern import fits
 from kerasaudit.reconciliation.budget import QUANTITIES, Budget
 from kerasaudit.reconciliation.findings import finding
 from kerasaudit.reconciliation.policy import Policy, policy
@@ -170,7 +170,7 @@ def _fits(names: Sequence[str], pattern: str) -> bool:
         return is_path(names[0]) and not names[0].startswith("../")
     below = (f"{plain}/", f"{plain}::")
     return any(
-        name == plain or fnmatchcase(name, plain) or name.startswith(below)
+        fits(name, plain) or name.startswith(below)
         for name in names
         if Path(name).is_absolute() == Path(plain).is_absolute()
     )
@@ -185,10 +185,7 @@ def _normal(pattern: str) -> str:
 
 
 def _waives(layer: str, audit: Audit) -> bool:
-    return any(
-        row.status == "exempt" and (row.path == layer or fnmatchcase(row.path, layer))
-        for row in audit.layers
-    )
+    return any(row.status == "exempt" and fits(row.path, layer) for row in audit.layers)
 
 
 def find_settings(start: Path | None = None) -> Settings:

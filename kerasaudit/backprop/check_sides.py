@@ -17,6 +17,7 @@ from kerasaudit.errors import KerasAuditError, TargetError, UnsupportedError
 from kerasaudit.finding import Finding
 from kerasaudit.gradients.inventory import WeightEntry
 from kerasaudit.gradients.kernels import take_inventory
+from kerasaudit.observation.trained import value_of
 
 __all__ = ["Sides", "Slot", "take_sides"]
 
@@ -174,7 +175,7 @@ class _Gather:
             if place is None:
                 continue  # a float8 scale: its "gradient" is a new value
             entry = survey.inventory.recorded[place]
-            value = self._values(variable)
+            value = value_of(variable)
             yield Slot(
                 layer=entry.layer,
                 weight=entry.weight,
@@ -214,11 +215,6 @@ class _Gather:
                 entry=None,
                 scale=0.0,
             )
-
-    def _values(self, variable: Any) -> Array:
-        from keras import ops
-
-        return np.asarray(ops.convert_to_numpy(variable)).astype(np.float64)
 
     def _derived(self, variable: Any) -> Array | None:
         if self.prepared is None or self.derived is None:

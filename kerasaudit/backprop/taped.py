@@ -20,7 +20,7 @@ from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.derivation.rule import named_inputs
 from kerasaudit.errors import TargetError, one_line
 from kerasaudit.gradients.batch import Batch, loss_function, untouched
-from kerasaudit.observation.trained import Compiled
+from kerasaudit.observation.trained import Compiled, value_of
 from kerasaudit.observation.tree import serialised
 
 __all__ = ["Copy", "Taped", "draws_at_random", "dtypes_of", "float64_copy", "on_tape", "wrapped"]
@@ -73,17 +73,17 @@ def on_tape(
         raise TargetError(
             f"model {model.name!r}: cannot be run on this batch: {described}"
         ) from error
-    figure = _array(value)
+    figure = value_of(value)
     if figure.shape != ():
         raise TargetError(
             f"model {model.name!r}: expected one figure of its loss, received an array of "
             f"{figure.shape}: no reduction makes one of it"
         )
-    found = [None if g is None else _array(g) for g in grads]
+    found = [None if g is None else value_of(g) for g in grads]
     count = len(model.trainable_variables)
     return Taped(
         float(figure),
-        tuple(_array(one) for one in tree.flatten(predicted)),
+        tuple(value_of(one) for one in tree.flatten(predicted)),
         tuple(found[:count]),
         tuple(found[count:]),
     )
@@ -160,12 +160,6 @@ def _torch(run: _Run, variables: Sequence[Any], inputs: list[Any]) -> tuple[Any,
     return value, predicted, [*found[: len(asked)], *by_inputs]
 
 
-def _array(tensor: Any) -> Array:
-    from keras import ops
-
-    return np.asarray(ops.convert_to_numpy(tensor)).astype(np.float64)
-
-
 # -- in float64 ---------------------------------------------------------------------------------
 
 
@@ -198,7 +192,7 @@ class Copy:
 
         x = tree.flatten(self.x)
         variable = None if of_input else self.model.trainable_variables[position]
-        before = None if variable is None else _array(variable)
+        before = None if variable is None else value_of(variable)
         if variable is None:
             x[position] = values
         else:
@@ -221,7 +215,7 @@ class Copy:
             return True
         with _floatx64():
             predicted = self._predicted(self.x)
-            alone = float(_array(self.loss(self.y, predicted, self.sample_weight)))
+            alone = float(value_of(self.loss(self.y, predicted, self.sample_weight)))
         return alone != np.float32(alone)
 
     def _predicted(self, x: Any) -> Any:
@@ -232,7 +226,7 @@ class Copy:
         with _floatx64(), untouched(self.model):
             of_batch = loss_function(self.model, self.loss)
             batch = Batch(x, self.y, self.sample_weight)
-            return float(_array(of_batch(batch, self._predicted(x))))
+            return float(value_of(of_batch(batch, self._predicted(x))))
 
 
 def float64_copy(
@@ -323,7 +317,7 @@ def _take_over(model: Any, clone: Any) -> bool:
     if [v.shape for v in clone.weights] != [v.shape for v in model.weights]:
         return False
     for theirs, ours in zip(model.weights, clone.weights, strict=True):
-        ours.assign(_array(theirs) if "float" in str(ours.dtype) else theirs)
+        ours.assign(value_of(theirs) if "float" in str(ours.dtype) else theirs)
         ours.trainable = theirs.trainable
     same = len(clone.trainable_variables) == len(model.trainable_variables)
     return same and all(_kept(v) for v in clone.trainable_variables)

@@ -31,6 +31,7 @@ from kerasaudit.derivation.layer import LayerConfig
 from kerasaudit.errors import ConfigError, TargetError, UnsupportedError, one_line
 from kerasaudit.gradients.batch import check_loss
 from kerasaudit.gradients.hooks import Hooks
+from kerasaudit.observation.trained import value_of
 from kerasaudit.observation.tree import leaves
 from kerasaudit.zoo import OF_A_WINDOW, Example
 
@@ -101,7 +102,7 @@ class Worked:
             return
         theirs = variables_of(self._build())
         for path in left:
-            if not np.array_equal(_array(ours[path]), _array(theirs[path])):
+            if not np.array_equal(value_of(ours[path]), value_of(theirs[path])):
                 raise ConfigError(
                     f"example: expected values for {path!r}, as each build draws others, "
                     "received none"
@@ -305,7 +306,7 @@ class Worked:
 
         def watched(fed: Any, *args: Any, **kwargs: Any) -> Any:
             given = call(fed, *args, **kwargs)
-            seen.append((_array(fed), _array(given)))
+            seen.append((value_of(fed), value_of(given)))
             return given
 
         with _hooks() as hooks:
@@ -353,9 +354,3 @@ def _within(subject: str, index: tuple[int, ...], shape: tuple[int, ...]) -> tup
 
 def _largest(values: Array) -> float:
     return float(np.abs(values).max(initial=0.0))
-
-
-def _array(tensor: Any) -> Array:
-    from keras import ops
-
-    return np.asarray(ops.convert_to_numpy(tensor)).astype(np.float64)

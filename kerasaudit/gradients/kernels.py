@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from kerasaudit.derivation.rule import derive
@@ -19,6 +18,7 @@ from kerasaudit.errors import ConfigError, KerasAuditError, TargetError, one_lin
 from kerasaudit.gradients.inventory import Inventory, WeightEntry
 from kerasaudit.observation.live import HeldLayer, held_layers
 from kerasaudit.pairing import pair_by_name
+from kerasaudit.pattern import fits
 
 __all__ = ["Survey", "take_inventory"]
 
@@ -82,7 +82,7 @@ def _chosen(held: list[HeldLayer], layers: str | Sequence[str] | None) -> set[st
     patterns = [layers] if isinstance(layers, str) else list(layers)
     chosen: set[str] = set()
     for pattern in patterns:
-        matched = [p for p in paths if p == pattern or fnmatchcase(p, str(pattern))]
+        matched = [p for p in paths if fits(p, str(pattern))]
         if not matched:
             raise ConfigError(
                 f"layers: no layer with weights has the path {pattern!r}; there are "

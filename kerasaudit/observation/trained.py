@@ -15,7 +15,7 @@ from kerasaudit.errors import ConfigError, UnsupportedError
 from kerasaudit.observation.live import named_weights
 from kerasaudit.observation.tree import leaves
 
-__all__ = ["Compiled", "HeldWeight", "OutputLoss", "compiled", "held_weights"]
+__all__ = ["Compiled", "HeldWeight", "OutputLoss", "compiled", "held_weights", "value_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def held_weights(model: Any) -> Iterator[HeldWeight]:
                 name=name,
                 path=variable.path,
                 identity=id(variable),
-                value=_value(variable),
+                value=value_of(variable),
                 trainable=id(variable) in trained,
                 regularizer=_regularizer(variable),
             )
@@ -81,7 +81,13 @@ def held_weights(model: Any) -> Iterator[HeldWeight]:
         )
 
 
-def _value(variable: Any) -> np.ndarray[Any, Any]:
+def value_of(variable: Any) -> np.ndarray[Any, Any]:
+    """A variable or tensor of any backend as a NumPy array in float64.
+
+    >>> import keras
+    >>> value_of(keras.ops.ones((2,), "float16"))
+    array([1., 1.])
+    """
     from keras import ops
 
     return np.asarray(ops.convert_to_numpy(variable)).astype(np.float64)

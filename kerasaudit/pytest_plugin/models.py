@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from kerasaudit.derivation.architecture import derive_architecture
@@ -13,6 +12,7 @@ from kerasaudit.finding import Finding
 from kerasaudit.observation.archive import read_contents
 from kerasaudit.observation.stored import observe_contents
 from kerasaudit.observation.target import Subject, one_subject
+from kerasaudit.pattern import fits
 from kerasaudit.pytest_plugin.locks import Locks
 from kerasaudit.pytest_plugin.records import Records
 from kerasaudit.reconciliation.audit import attempt, examine
@@ -68,9 +68,7 @@ class Models:
     def policy_of(self, model: Model) -> Policy:
         """What the settings and the options ask of a model."""
         waived = {
-            layer: reason
-            for pattern, layer, reason in self._exempt
-            if model.target == pattern or fnmatchcase(model.target, pattern)
+            layer: reason for pattern, layer, reason in self._exempt if fits(model.target, pattern)
         }
         return self.settings.policy_of(model.located).and_then(
             policy(exempt=waived, locks=self.locks.compared)

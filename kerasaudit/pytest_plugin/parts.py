@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from kerasaudit.finding import Finding
 from kerasaudit.pytest_plugin.declared import DeclaredClaim
-from kerasaudit.reconciliation.budget import TOTAL, Budget, judge_budgets
+from kerasaudit.reconciliation.budget import Budget, judge_budgets
 from kerasaudit.reconciliation.differences import Diff
 from kerasaudit.reconciliation.policy import Policy
 from kerasaudit.reconciliation.result import Audit, LayerRow
+from kerasaudit.zoo import TOTAL
 
 __all__ = [
     "BudgetPart",

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from kerasaudit.amount import parse_amount
 from kerasaudit.errors import ConfigError
 from kerasaudit.finding import Finding
+from kerasaudit.pattern import fits
 from kerasaudit.reconciliation.findings import finding
 from kerasaudit.reconciliation.result import BudgetRow, LayerRow, Totals
+from kerasaudit.zoo import TOTAL
 
 __all__ = ["QUANTITIES", "TOTAL", "Budget", "judge_budgets"]
-
-TOTAL = "total"
 
 # What a budget may be on, and what the finding calls it.
 QUANTITIES = {
@@ -103,7 +102,7 @@ def _held_against(
         yield TOTAL, _of_model(totals, budget.quantity)
         return
     for row in rows:
-        if row.path == budget.layer or fnmatchcase(row.path, budget.layer):
+        if fits(row.path, budget.layer):
             yield row.path, _of_layer(row, budget.quantity)
 
 

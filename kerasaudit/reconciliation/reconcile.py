@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any
 
 from kerasaudit.derivation.architecture import Architecture, Layer
@@ -13,6 +12,7 @@ from kerasaudit.derivation.weight import Weight
 from kerasaudit.finding import Finding
 from kerasaudit.observation.live import LEFTOVER
 from kerasaudit.observation.observed import Observation, ObservedLayer
+from kerasaudit.pattern import fits
 from kerasaudit.reconciliation.compare import Pair, compare, pairs, size_of
 from kerasaudit.reconciliation.figures import with_figures
 from kerasaudit.reconciliation.findings import finding
@@ -158,7 +158,7 @@ class _Reconciliation:
     def _status(
         self, path: str, derived: tuple[Weight, ...] | None, findings: list[Finding]
     ) -> tuple[str, str | None]:
-        waiver = next((p for p in self.exempt if p == path or fnmatchcase(path, p)), None)
+        waiver = next((p for p in self.exempt if fits(path, p)), None)
         if waiver is not None and (findings or path in self.hazards):
             self.applied.add(waiver)
             return "exempt", self.exempt[waiver]

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerasaudit.finding import ERROR
-from kerasaudit.reconciliation.budget import TOTAL
 from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.report import wording
 from kerasaudit.report.issues import Issue, by_gravity, issues, tally
 from kerasaudit.report.markdown import code, prose, table
 from kerasaudit.report.wording import MARKS, count, partition
+from kerasaudit.zoo import TOTAL
 
 __all__ = ["FORMAT", "SUFFIX", "render"]
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 from kerasaudit.finding import ERROR, Finding
-from kerasaudit.reconciliation.budget import TOTAL
 from kerasaudit.reconciliation.result import (
     Audit,
     BudgetRow,
@@ -24,6 +23,7 @@ from kerasaudit.reconciliation.result import (
 )
 from kerasaudit.report import wording
 from kerasaudit.report.wording import count, printable
+from kerasaudit.zoo import TOTAL
 
 __all__ = ["FORMAT", "SUFFIX", "render"]
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from kerasaudit.finding import WARNING, Finding
-from kerasaudit.reconciliation.budget import QUANTITIES, TOTAL
+from kerasaudit.reconciliation.budget import QUANTITIES
 from kerasaudit.reconciliation.result import (
     Audit,
     BudgetRow,
@@ -18,6 +18,7 @@ from kerasaudit.reconciliation.result import (
 )
 from kerasaudit.report import wording
 from kerasaudit.report.wording import MARKS, STATUS_WORDS, count, partition, printable, shape
+from kerasaudit.zoo import TOTAL
 
 __all__ = ["FORMAT", "SUFFIX", "code", "prose", "render", "table"]
 

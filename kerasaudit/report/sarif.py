@@ -16,13 +16,13 @@ from urllib.parse import quote
 
 from kerasaudit.finding import Kind
 from kerasaudit.location import Location
-from kerasaudit.reconciliation.budget import TOTAL
 from kerasaudit.reconciliation.findings import every_kind
 from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.report.issues import Issue, issues
 from kerasaudit.report.json import dumps
 from kerasaudit.report.wording import printable
 from kerasaudit.version import __version__
+from kerasaudit.zoo import TOTAL
 
 __all__ = ["ALSO", "FORMAT", "SUFFIX", "render"]
 

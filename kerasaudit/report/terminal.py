@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from kerasaudit.finding import ERROR, WARNING, Finding
-from kerasaudit.reconciliation.budget import TOTAL
 from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, LayerRow, StepRow
 from kerasaudit.report import wording
 from kerasaudit.report.console import STYLES, WIDTH, indented, mark, marked, plain, styled
 from kerasaudit.report.console import write as write_to
 from kerasaudit.report.diff.terminal import print_diff
 from kerasaudit.report.wording import MARKS, STATUS_WORDS, count, partition, printable, shape
+from kerasaudit.zoo import TOTAL
 
 if TYPE_CHECKING:
     from rich.console import Console

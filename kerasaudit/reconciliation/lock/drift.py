@@ -31,12 +31,12 @@ from kerasaudit.reconciliation.lock.messages import (
 from kerasaudit.reconciliation.lock.naming import lock_file, recorded_target
 from kerasaudit.reconciliation.result import Audit
 from kerasaudit.version import RULES
+from kerasaudit.zoo import TOTAL
 
 __all__ = ["Held", "compare", "judge", "locked"]
 
 DRIFT, NO_LOCK, RULES_CHANGED, UNREADABLE = "KA511", "KA512", "KA513", "KA515"
 _MOST = 20  # so many layers are told each; the diff has them all
-_TOTAL = "total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,14 @@ def locked(audited: Audited, folder: Path) -> Held:
         message = (
             f"{audited.audit.name}: no lock, expected {path.as_posix()} (kerasaudit lock writes it)"
         )
-        return Held(None, (finding(NO_LOCK, _TOTAL, message),))
+        return Held(None, (finding(NO_LOCK, TOTAL, message),))
     try:
         lock = read_lock(path)
         if lock.target != recorded:
             expected = f"expected the lock of {recorded!r}, received that of {lock.target!r}"
             raise TargetError(f"{path.as_posix()}: {expected}")
     except TargetError as error:
-        return Held(None, (finding(UNREADABLE, _TOTAL, str(error)),))
+        return Held(None, (finding(UNREADABLE, TOTAL, str(error)),))
     return judge(lock, audited, path.as_posix())
 
 
@@ -126,7 +126,7 @@ def judge(lock: Lock, audited: Audited, place: str = "lock") -> Held:
         return Held(diff, (), tuple(_notes(lock)))
     lines = [*_layer_lines(diff, lock, now), *_model_lines(diff, lock, now)]
     code = RULES_CHANGED if _same_architecture(lock, now, audited.audit) else DRIFT
-    lines.append((_TOTAL, _summary(code, diff, lock, now)))
+    lines.append((TOTAL, _summary(code, diff, lock, now)))
     return Held(diff, tuple(finding(code, path, message) for path, message in lines))
 
 
@@ -201,11 +201,9 @@ def _layer_lines(diff: Diff, lock: Lock, now: Lock) -> list[tuple[str, str]]:
     rest = len(lines) - len(shown)
     follow = len(diff.layers) - len(chosen)
     if rest:
-        shown.append((_TOTAL, f"{_layers(rest)} more changed: see the diff"))
+        shown.append((TOTAL, f"{_layers(rest)} more changed: see the diff"))
     if follow:
-        shown.append(
-            (_TOTAL, f"{_layers(follow)} more: the same weights, other shapes after these")
-        )
+        shown.append((TOTAL, f"{_layers(follow)} more: the same weights, other shapes after these"))
     return shown
 
 
@@ -254,18 +252,18 @@ def _parts(before: LockedLayer, after: LockedLayer) -> Iterator[str]:
 def _model_lines(diff: Diff, lock: Lock, now: Lock) -> Sequence[tuple[str, str]]:
     """What is no layer's own: what feeds which, the model's class, inputs and outputs."""
     lines = [
-        (_TOTAL if one.new_path is None else one.new_path, connection_line(one))
+        (TOTAL if one.new_path is None else one.new_path, connection_line(one))
         for one in diff.connections
     ]
     shown = lines[:_MOST]
     if len(lines) > _MOST:
-        shown.append((_TOTAL, f"{len(lines) - _MOST:,} more connections changed: see the diff"))
+        shown.append((TOTAL, f"{len(lines) - _MOST:,} more connections changed: see the diff"))
     if lock.class_name != now.class_name:
-        shown.append((_TOTAL, f"the model is of class {now.class_name}, was {lock.class_name}"))
+        shown.append((TOTAL, f"the model is of class {now.class_name}, was {lock.class_name}"))
     for name, old, new in (
         ("input shapes", lock.input_shapes, now.input_shapes),
         ("output shapes", lock.output_shapes, now.output_shapes),
     ):
         if old != new:
-            shown.append((_TOTAL, f"the model's {name} {value(old)} → {value(new)}"))
+            shown.append((TOTAL, f"the model's {name} {value(old)} → {value(new)}"))
     return shown

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from kerasaudit.config import Limits
 from kerasaudit.errors import LimitError, MalformedError
 from kerasaudit.observation.source import Budget
 
-__all__ = ["looks_like_config", "parse"]
+__all__ = ["looks_like_config", "parse", "refuse_large"]
 
 
 def parse(data: bytes, what: str, budget: Budget) -> Any:
@@ -24,19 +25,7 @@ def parse(data: bytes, what: str, budget: Budget) -> Any:
         LimitError: it is too large, too deeply nested, or holds too many values.
         MalformedError: it is not JSON.
     """
-    limits = budget.limits
-    if len(data) > limits.config_bytes:
-        raise LimitError(
-            f"{what}: expected a config of at most {limits.config_bytes:,} bytes (config_bytes), "
-            "received more"
-        )
-    # Values cost far more memory than the text; each but the first follows one of these.
-    values = 1 + data.count(b",") + data.count(b"[") + data.count(b"{")
-    if values > limits.config_nodes:
-        raise LimitError(
-            f"{what}: expected at most {limits.config_nodes:,} values (config_nodes), "
-            f"received up to {values:,}"
-        )
+    refuse_large(data, what, "a config", budget.limits)
     try:
         # As Keras writes it. `loads` would guess at other encodings, and other readers would not.
         value = json.loads(data.decode("utf-8-sig"))
@@ -47,6 +36,29 @@ def parse(data: bytes, what: str, budget: Budget) -> Any:
     _check_structure(value, what, budget)
     budget.check_time()
     return value
+
+
+def refuse_large(data: bytes, what: str, noun: str, limits: Limits) -> None:
+    """Raise `LimitError` for JSON of more bytes or values than the limits, before it is read.
+
+    >>> from kerasaudit.config import checked_limits
+    >>> refuse_large(b"[1,2]", "a.json", "a config", checked_limits({"config_nodes": 2}))
+    Traceback (most recent call last):
+    kerasaudit.errors.LimitError: a.json: expected a config of at most 2 values (config_nodes), \
+received up to 3
+    """
+    if len(data) > limits.config_bytes:
+        raise LimitError(
+            f"{what}: expected {noun} of at most {limits.config_bytes:,} bytes (config_bytes), "
+            "received more"
+        )
+    # Values cost far more memory than the text; each but the first follows one of these.
+    values = 1 + data.count(b",") + data.count(b"[") + data.count(b"{")
+    if values > limits.config_nodes:
+        raise LimitError(
+            f"{what}: expected {noun} of at most {limits.config_nodes:,} values (config_nodes), "
+            f"received up to {values:,}"
+        )
 
 
 def _check_structure(value: Any, what: str, budget: Budget) -> None:

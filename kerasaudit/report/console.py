@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-__all__ = ["STYLES", "WIDTH", "indented", "mark", "marked", "plain", "styled", "write"]
+__all__ = ["STYLES", "WIDTH", "as_text", "indented", "mark", "marked", "plain", "styled", "write"]
 
 WIDTH = 80
 
@@ -41,6 +41,17 @@ _PLAIN = str.maketrans(
     | {"≠": "!", "↕": "^"}
     | dict(zip("▁▂▃▄▅▆▇█", "_.-=+*#@", strict=True))
 )
+
+
+def as_text(show: Callable[[Console], None]) -> str:
+    r"""What `show` prints on a console, as plain text of 80 columns.
+
+    >>> as_text(lambda console: console.print("two words"))
+    'two words\n'
+    """
+    stream = io.StringIO()
+    write(stream, show, width=WIDTH, color=False)
+    return stream.getvalue()
 
 
 def write(

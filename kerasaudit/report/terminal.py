@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from kerasaudit.finding import ERROR, WARNING, Finding
 from kerasaudit.reconciliation.result import Audit, ClaimRow, Failure, LayerRow, StepRow
 from kerasaudit.report import wording
-from kerasaudit.report.console import STYLES, WIDTH, indented, mark, marked, plain, styled
+from kerasaudit.report.console import STYLES, as_text, indented, mark, marked, plain, styled
 from kerasaudit.report.console import write as write_to
 from kerasaudit.report.diff.terminal import print_diff
 from kerasaudit.report.wording import MARKS, STATUS_WORDS, count, partition, printable, shape
@@ -39,9 +38,7 @@ def render(results: Sequence[Audit | Failure]) -> str:
     <BLANKLINE>
     0 models audited, 1 could not be
     """
-    stream = io.StringIO()
-    write(results, stream, width=WIDTH, color=False)
-    return stream.getvalue()
+    return as_text(lambda console: _print(console, results, layers=None, reasons=True))
 
 
 def excerpt(layers: Iterable[LayerRow], findings: Iterable[Finding]) -> str:
@@ -58,9 +55,7 @@ def excerpt(layers: Iterable[LayerRow], findings: Iterable[Finding]) -> str:
             _print_layers(console, shown)
         _print_findings(console, findings)
 
-    stream = io.StringIO()
-    write_to(stream, show, width=WIDTH, color=False)
-    return stream.getvalue().strip("\n")
+    return as_text(show).strip("\n")
 
 
 def write(

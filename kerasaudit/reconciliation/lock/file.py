@@ -25,7 +25,8 @@ from typing import Any, NoReturn
 
 from kerasaudit.config import DEFAULT_LIMITS, Limits
 from kerasaudit.derivation.shape import is_shape
-from kerasaudit.errors import LimitError, MalformedError, TargetError, one_line
+from kerasaudit.errors import MalformedError, TargetError, one_line
+from kerasaudit.observation.config_json import refuse_large
 from kerasaudit.reconciliation.comparison import Taken
 from kerasaudit.reconciliation.fingerprint import Key, default_fingerprint
 from kerasaudit.reconciliation.lock.content import (
@@ -195,17 +196,7 @@ def parse(data: bytes, place: str, limits: Limits = DEFAULT_LIMITS) -> Lock:
 
 
 def _value(data: bytes, place: str, limits: Limits) -> Any:
-    if len(data) > limits.config_bytes:
-        raise LimitError(
-            f"{place}: expected a lock of at most {limits.config_bytes:,} bytes (config_bytes), "
-            "received more"
-        )
-    values = 1 + data.count(b",") + data.count(b"[") + data.count(b"{")
-    if values > limits.config_nodes:
-        raise LimitError(
-            f"{place}: expected a lock of at most {limits.config_nodes:,} values (config_nodes), "
-            f"received up to {values:,}"
-        )
+    refuse_large(data, place, "a lock", limits)
     try:
         return json.loads(
             data.decode("utf-8-sig"),

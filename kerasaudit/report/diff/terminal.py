@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from kerasaudit.reconciliation.differences import Diff, LayerChange
 from kerasaudit.reconciliation.result import Failure
-from kerasaudit.report.console import WIDTH, indented, marked, plain, styled
+from kerasaudit.report.console import as_text, indented, marked, plain, styled
 from kerasaudit.report.console import write as write_to
 from kerasaudit.report.diff import wording
 from kerasaudit.report.diff.wording import MARKS, STATUS_MARKS, Detail, partition
@@ -37,9 +36,7 @@ def render(results: Sequence[Diff | Failure]) -> str:
     >>> print(render([Failure("old.json", "old.json: no such file")]).strip())
     ✗ old.json: no such file
     """
-    stream = io.StringIO()
-    write(results, stream, width=WIDTH, color=False)
-    return stream.getvalue()
+    return as_text(lambda console: _print(console, results, reasons=True))
 
 
 def write(

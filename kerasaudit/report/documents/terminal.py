@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from kerasaudit.finding import Finding
 from kerasaudit.reconciliation.prose.document import Document
 from kerasaudit.reconciliation.result import Failure
-from kerasaudit.report.console import STYLES, WIDTH, mark, marked, plain, styled
+from kerasaudit.report.console import STYLES, as_text, mark, marked, plain, styled
 from kerasaudit.report.console import write as write_to
 from kerasaudit.report.documents.wording import figure, partition, subject, tally, told
 from kerasaudit.report.wording import MARKS, STATUS_WORDS, printable
@@ -32,9 +31,7 @@ def render(results: Sequence[Document | Failure]) -> str:
     >>> print(render([Failure("a.md", "a.md: cannot be read")]).strip())
     ✗ a.md: cannot be read
     """
-    stream = io.StringIO()
-    write(results, stream, width=WIDTH, color=False)
-    return stream.getvalue()
+    return as_text(lambda console: _print(console, results, reasons=True))
 
 
 def write(

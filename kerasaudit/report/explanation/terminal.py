@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from kerasaudit.backprop.lesson import Grid, Lesson
 from kerasaudit.backprop.paths.explanation import Explanation
 from kerasaudit.reconciliation.result import Failure
-from kerasaudit.report.console import WIDTH, indented, marked, plain, styled
+from kerasaudit.report.console import as_text, indented, marked, plain, styled
 from kerasaudit.report.console import write as write_to
 from kerasaudit.report.explanation import wording
 from kerasaudit.report.explanation.wording import figure
@@ -38,9 +37,7 @@ def render(results: Sequence[Lesson | Failure]) -> str:
     >>> print(render([Failure("a.py::net", "a.py: no such file")]).strip())
     ✗ a.py::net: a.py: no such file
     """
-    stream = io.StringIO()
-    write(results, stream, width=WIDTH, color=False)
-    return stream.getvalue()
+    return as_text(lambda console: _print(console, results))
 
 
 def write(

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,7 +12,7 @@ from kerasaudit.finding import Finding
 from kerasaudit.gradients.rows import WeightSummary
 from kerasaudit.gradients.summary import RunSummary
 from kerasaudit.reconciliation.result import Failure
-from kerasaudit.report.console import STYLES, WIDTH, indented, marked, plain, styled
+from kerasaudit.report.console import STYLES, as_text, indented, marked, plain, styled
 from kerasaudit.report.console import write as write_to
 from kerasaudit.report.gradients import wording
 from kerasaudit.report.gradients.wording import figure, partition
@@ -40,9 +39,7 @@ def render(results: Sequence[RunSummary | Failure]) -> str:
     >>> print(render([Failure("runs/a", "runs/a: no such run")]).strip())
     ✗ runs/a: no such run
     """
-    stream = io.StringIO()
-    write(results, stream, width=WIDTH, color=False)
-    return stream.getvalue()
+    return as_text(lambda console: _print(console, results, reasons=True))
 
 
 def write(

@@ -12,6 +12,7 @@ from kerasaudit.cli.console import (
     OneLineErrors,
     Progress,
     audits_of,
+    print_report,
     report_failures,
     report_locks,
     say,
@@ -143,6 +144,7 @@ def audit(
         from kerasaudit.reconciliation.audit import examine_all
         from kerasaudit.reconciliation.lock.folder import orphans, update_locks
         from kerasaudit.reconciliation.policy import policy
+        from kerasaudit.reconciliation.result import Audit
 
         for path in paths:
             report.check(path)  # before the work, not after it
@@ -175,21 +177,12 @@ def audit(
         elif locked:
             results += orphans(results, locks, targets or None)
         results += settings.left_over(results, whole=not targets)
-        _print(results, format_, layers)
+        print_report(results, format_, Audit, layers=layers, reasons=False)
         report_failures([*results, *unwritten], debug)
         _append_job_summary(results, format_)
         for path in paths:  # last: what was found is not lost for a folder that there is not
             report.save(results, path)
         sys.exit(INCOMPLETE if unwritten else of_audits(results))
-
-
-def _print(results: list[Audit | Failure], format_: str, layers: bool | None) -> None:
-    from kerasaudit import report
-
-    if format_ == "terminal":
-        report.formats()["terminal"].write(results, sys.stdout, layers=layers, reasons=False)
-    else:
-        click.echo(report.render(results, format_), nl=False)
 
 
 def _passed_over(failure: Failure) -> None:

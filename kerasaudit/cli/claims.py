@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from kerasaudit.cli.console import OneLineErrors, Progress, report_failures
+from kerasaudit.cli.console import OneLineErrors, Progress, print_report, report_failures
 from kerasaudit.cli.exit_codes import of_documents
 from kerasaudit.cli.group import command
 from kerasaudit.cli.options import config_option, debug_option, limit_option
@@ -98,10 +98,7 @@ def claims(
                 limits=parse_limits(limits, settings_of(config)),
                 started=progress.started,
             )
-        if format_ == "terminal":
-            report.formats(Document)["terminal"].write(results, sys.stdout, reasons=False)
-        else:
-            click.echo(report.render(results, format_, Document), nl=False)
+        print_report(results, format_, Document, reasons=False)
         report_failures(results, debug)
         for path in paths:  # last: what was found is not lost for a folder that there is not
             report.save(results, path, Document)

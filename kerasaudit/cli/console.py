@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from kerasaudit.reconciliation.lock.folder import LockChange
     from kerasaudit.reconciliation.prose.document import Document
     from kerasaudit.reconciliation.result import Audit, Failure
+    from kerasaudit.report import Result
 
 __all__ = [
     "OneLineErrors",
     "Progress",
     "audits_of",
+    "print_report",
     "report_failures",
     "report_locks",
     "say",
@@ -124,6 +126,16 @@ def audits_of(outcomes: Iterable[Audited | Failure]) -> list[Audit | Failure]:
     from kerasaudit.reconciliation.result import Failure
 
     return [one if isinstance(one, Failure) else one.audit for one in outcomes]
+
+
+def print_report(results: Sequence[Result], format_: str, family: type, **options: object) -> None:
+    """Print a report on standard output; the options are those of the family's terminal format."""
+    from kerasaudit import report
+
+    if format_ == "terminal":
+        report.formats(family)["terminal"].write(results, sys.stdout, **options)
+    else:
+        click.echo(report.render(results, format_, family), nl=False)
 
 
 def report_failures(results: Sequence[Audit | Diff | Document | Failure], debug: bool) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from kerasaudit.cli.console import OneLineErrors, Progress, report_failures
+from kerasaudit.cli.console import OneLineErrors, Progress, print_report, report_failures
 from kerasaudit.cli.exit_codes import of_diff
 from kerasaudit.cli.group import command
 from kerasaudit.cli.options import (
@@ -68,10 +68,7 @@ def diff(
                 policy_of=settings.policy_of,
                 limits=parse_limits(limits, settings),
             )
-        if format_ == "terminal":
-            report.formats(Diff)["terminal"].write(results, sys.stdout, reasons=False)
-        else:
-            click.echo(report.render(results, format_, Diff), nl=False)
+        print_report(results, format_, Diff, reasons=False)
         report_failures(results, debug)
         for path in paths:  # last: what was found is not lost for a folder that there is not
             report.save(results, path, Diff)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
-from kerasaudit.cli.console import OneLineErrors, Progress
+from kerasaudit.cli.console import OneLineErrors, Progress, print_report
 from kerasaudit.cli.group import command
 from kerasaudit.cli.options import debug_option, format_option, kwargs_option, save_option
 from kerasaudit.cli.parsing import parse_arguments
@@ -62,10 +61,7 @@ def explain(
             report.check(path, Lesson)  # before the work, not after it
         with Progress():
             lesson = teach_target(name, weight, arguments=parse_arguments(arguments), **options)
-        if format_ == "terminal":
-            report.formats(Lesson)["terminal"].write([lesson], sys.stdout)
-        else:
-            click.echo(report.render([lesson], format_), nl=False)
+        print_report([lesson], format_, Lesson)
         for path in paths:
             report.save([lesson], path)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kerasaudit.cli.console import OneLineErrors, Progress
+from kerasaudit.cli.console import OneLineErrors, Progress, print_report
 from kerasaudit.cli.exit_codes import of_runs
 from kerasaudit.cli.group import command
 from kerasaudit.cli.options import debug_option, format_option, kwargs_option, save_option
@@ -60,10 +60,7 @@ def gradients(
         if options["store"] is not None and len(targets) > 1:
             raise TargetError(f"--store: expected one target to keep, received {len(targets)}")
         summaries = [_recorded(target, options).summary() for target in targets]
-        if format_ == "terminal":
-            report.formats(RunSummary)["terminal"].write(summaries, sys.stdout)
-        else:
-            click.echo(report.render(summaries, format_), nl=False)
+        print_report(summaries, format_, RunSummary)
         for path in paths:  # last: a training is not lost for a folder that there is not
             report.save(summaries, path)
         sys.exit(of_runs(summaries))

@@ -15,6 +15,9 @@ CONV_MACS = 26 * 26 * 3 * 3 * 8
 DENSE = 26 * 26 * 8 * 4 + 4
 DENSE_MACS = 26 * 26 * 8 * 4
 
+# What of the environment changes how pytest runs or what it prints (of CI, its summary).
+UNSET = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "CI", "BUILD_NUMBER")
+
 ENTRY_POINT = "[pytest11]\nkerasaudit = kerasaudit.pytest_plugin\n"
 
 

@@ -24,6 +24,7 @@ from click.testing import CliRunner
 
 from kerasaudit.cli import command
 from tests.pipelines import Runner, hooks, run_hook
+from tests.plugged import UNSET
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "audited-project"
@@ -65,11 +66,12 @@ def run(*arguments):
 
 
 def pytest_run(*arguments):
+    passed_on = {name: value for name, value in os.environ.items() if name not in UNSET}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
+        env={**passed_on, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
         check=False,
     )
 

@@ -21,6 +21,7 @@ from tests.plugged import (
     DENSE,
     DENSE_MACS,
     ROOT,
+    UNSET,
     conv,
     dense,
     flat,
@@ -41,7 +42,7 @@ def project(pytester, tmp_path_factory, monkeypatch):
     """A project's folder; the plugin is found by its entry point."""
     folder = installed(tmp_path_factory.mktemp("installed"))
     monkeypatch.syspath_prepend(folder)
-    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+    for name in UNSET:
         monkeypatch.delenv(name, raising=False)
     paths = [str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
@@ -107,6 +108,17 @@ if True:
 def third(): ...
 
 def plain(): ...
+"""
+
+
+DRIFTED = """
+import kerasaudit as ka
+from kerasaudit import Claim
+
+@ka.builder(source="s", claims=[Claim("total", 11)])
+def net():
+    import keras
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
 """
 
 
@@ -243,6 +255,32 @@ def test_a_mismatch_fails_its_layer_alone_and_shows_the_working_and_no_traceback
     assert ".py" not in text
     shown = result.outlines[result.outlines.index("", 5) :]
     assert max(map(len, shown)) <= 80
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_under_ci_a_failure_is_summarised_in_a_line_too(project, monkeypatch, workers):
+    """pytest shortens the lines of its summary except under CI: there they are whole."""
+    monkeypatch.setenv("CI", "true")
+    write_mismatch(project.path / "wrong.keras")
+    project.makepyfile(nets=DRIFTED)
+    arguments = ("--kerasaudit=nets.py", "--kerasaudit=wrong.keras", "--junitxml=report.xml")
+    result = project.runpytest_subprocess(*arguments, "-p", "no:cacheprovider", *workers)
+    result.assert_outcomes(failed=2, passed=7)
+    start = next(n for n, one in enumerate(result.outlines) if "short test summary" in one)
+    summary = [one for one in result.outlines[start:] if one.startswith("FAILED")]
+    head = (
+        f"KA101 layer 'head' (Dense): kernel is derived as d·u = 4·2 = {4 * 2}, "
+        f"observed (4, 1) = {4 * 1}, difference {4 * 1 - 4 * 2} (and 1 more)"
+    )
+    total = f"KA201 claim on 'total': params claimed as 11, derived {4 * 2 + 2}"
+    wanted = {
+        f"FAILED wrong.keras::head - {head}",
+        f"FAILED nets.py::net::claims[total] - {total}",
+    }
+    assert set(summary) == wanted
+    assert len(result.outlines) == start + len(summary) + 2
+    cases = ElementTree.parse(project.path / "report.xml").iter("failure")
+    assert {case.get("message") for case in cases} == {head, total}
 
 
 def test_what_cannot_be_audited_is_an_error_of_one_line(project):

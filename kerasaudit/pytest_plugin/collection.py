@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from kerasaudit.pytest_plugin.items import (
     OrphansItem,
     OthersItem,
     UnreadableItem,
+    summarised,
 )
 from kerasaudit.pytest_plugin.locks import Locks
 from kerasaudit.pytest_plugin.models import Model, Models, layers_of_file
@@ -126,6 +127,16 @@ class Collection:
                 )
         if self.models.locks.active and not self.partial:
             items += self._orphans(session)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Summarise a failure of ours in its line."""
+        report = yield
+        if call.excinfo is not None:
+            summarised(report, call.excinfo.value)
+        return report
 
     def _orphans(self, session: pytest.Session) -> Iterator[pytest.Item]:
         """The test of the locks of models under the paths of this run that there are no more."""

@@ -16,7 +16,7 @@ from kerasaudit.report.wording import STATUS_WORDS, printable
 if TYPE_CHECKING:
     from kerasaudit.backprop.check_result import GradientCheck
 
-__all__ = ["capped", "explained", "gradients_wrong", "named", "not_clean"]
+__all__ = ["capped", "explained", "gradients_wrong", "headline", "named", "not_clean"]
 
 _MOST_LINES = 40
 _FEW = 3
@@ -66,6 +66,18 @@ def explained(
     codes = list(dict.fromkeys(found.code for found in findings))
     lines += [f"kerasaudit explain {code}" for code in codes[:_FEW]]
     return "\n".join(lines)
+
+
+def headline(findings: Sequence[Finding]) -> str:
+    """The first of the findings in a line, and how many there are besides.
+
+    >>> from kerasaudit.reconciliation.findings import finding
+    >>> headline([finding("KA115", "a", "exempt 'a': no layer has that path")] * 3)
+    "KA115 exempt 'a': no layer has that path (and 2 more)"
+    """
+    first, *others = findings
+    more = f" (and {len(others)} more)" if others else ""
+    return printable(f"{first.code} {first.message}{more}")
 
 
 def gradients_wrong(checked: GradientCheck) -> str:

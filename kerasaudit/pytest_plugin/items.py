@@ -11,7 +11,7 @@ import pytest
 from kerasaudit.errors import KerasAuditError, NothingFoundError
 from kerasaudit.finding import ERROR
 from kerasaudit.observation.target import Subject, resolve
-from kerasaudit.pytest_plugin.failures import capped, explained
+from kerasaudit.pytest_plugin.failures import capped, explained, headline
 from kerasaudit.pytest_plugin.models import Model, Models
 from kerasaudit.pytest_plugin.parts import ModelPart, Part, Verdict, WholePart
 from kerasaudit.pytest_plugin.records import RECORDS
@@ -19,7 +19,27 @@ from kerasaudit.pytest_plugin.subtests import subtests_of
 from kerasaudit.reconciliation.result import Audit, Failure
 from kerasaudit.report.wording import printable
 
-__all__ = ["AuditItem", "LockItem", "OrphansItem", "OthersItem", "UnreadableItem"]
+__all__ = ["AuditItem", "LockItem", "OrphansItem", "OthersItem", "UnreadableItem", "summarised"]
+
+
+# mypy is told of `fail` that it is a function: what it raises is set on it at run time.
+class _Failed(pytest.fail.Exception):  # type: ignore[name-defined,misc]
+    """A failure that is shown as a text alone, no frames of ours, and summarised in a line."""
+
+    def __init__(self, text: str, line: str = "") -> None:
+        super().__init__(text, pytrace=False)
+        self.line = line or text.partition("\n")[0]
+
+
+def summarised(report: pytest.TestReport, error: BaseException) -> None:
+    """Have pytest summarise a failure of ours in its line.
+
+    Under CI pytest's summary has the whole message, which of a lock's drift is a screen long and
+    stands above already; the message of JUnit XML is the same.
+    """
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if isinstance(error, _Failed) and crash is not None:
+        crash.message = error.line
 
 
 class _Item(pytest.Item):
@@ -99,7 +119,7 @@ class LockItem(AuditItem):
             return
         failure = self.models.write_lock(self.model)
         if failure is not None:
-            raise _failed(failure)
+            raise _Failed(failure)
 
 
 class OrphansItem(_Item):
@@ -118,7 +138,7 @@ class OrphansItem(_Item):
         """Look for locks of models that are not there."""
         left = self.models.orphans(self.known, self.names)
         if left:
-            raise _failed("\n".join(capped(left)))
+            raise _Failed("\n".join(capped(left)))
 
 
 class OthersItem(_Item):
@@ -137,7 +157,7 @@ class OthersItem(_Item):
         except NothingFoundError:
             found = []
         except KerasAuditError as error:
-            raise _failed(str(error)) from None
+            raise _Failed(str(error)) from None
         self.subjects = [one for one in found if one.name not in self.known]
 
     def runtest(self) -> None:
@@ -156,7 +176,7 @@ class OthersItem(_Item):
             except pytest.fail.Exception as error:
                 wrong.append(f"{printable(subject.name)}: {error.msg}")
         if wrong:
-            raise _failed("\n".join(capped("\n".join(wrong).splitlines())))
+            raise _Failed("\n".join(capped("\n".join(wrong).splitlines())))
 
     def _judge(self, subject: Subject) -> None:
         target = f"{self.parent.nodeid if self.parent else ''}::{subject.name}"
@@ -165,7 +185,7 @@ class OthersItem(_Item):
         if self.models.locks.update:
             failure = self.models.write_lock(model)
             if failure is not None:
-                raise _failed(failure)
+                raise _Failed(failure)
         verdict = WholePart(subject.name).judge(audit, self.models.policy_of(model))
         more = self.models.unneeded(model, audit)
         _settle(replace(verdict, findings=[*verdict.findings, *more]), target)
@@ -183,7 +203,7 @@ class UnreadableItem(_Item):
     def setup(self) -> None:
         """Say why, here and in the summary."""
         self.config.stash[RECORDS].note(self.target, Failure(self.target, self.message))
-        raise _failed(self.message)
+        raise _Failed(self.message)
 
     def runtest(self) -> None:
         """Nothing: the set-up has failed."""
@@ -191,7 +211,7 @@ class UnreadableItem(_Item):
 
 def _audit_of(outcome: Audit | Failure) -> Audit:
     if isinstance(outcome, Failure):
-        raise _failed(outcome.message)
+        raise _Failed(outcome.message)
     return outcome
 
 
@@ -199,17 +219,13 @@ def _settle(verdict: Verdict, target: str) -> None:
     """Fail, skip what is waived, or pass."""
     more = f"kerasaudit audit {target} shows all"
     if verdict.missing is not None:
-        raise _failed(verdict.missing)
+        raise _Failed(verdict.missing)
     failing = [one for one in verdict.findings if one.severity == ERROR]
     if failing:
-        raise _failed(explained(verdict.layers, failing, more, verdict.drift))
+        text = explained(verdict.layers, failing, more, verdict.drift)
+        raise _Failed(text, headline(failing))
     if verdict.waived is not None:
         raise _skipped(f"exempt: {verdict.waived}")
-
-
-def _failed(text: str) -> BaseException:
-    """A failure that is shown as the text alone: no frames of ours."""
-    return pytest.fail.Exception(text, pytrace=False)
 
 
 def _skipped(reason: str) -> BaseException:

@@ -2,7 +2,9 @@
 
 Two statistics of every kernel at every step. Beside them, what people do instead: a second tape in
 a compiled function of its own, and a second tape run eagerly. A plain and another training run at
-once and take turns of a few steps; the ratio is taken epoch by epoch.
+once and take turns of a few steps; the ratio is taken epoch by epoch. Where memory is what costs,
+it is also a matter of where each of the two lies in it: there several such pairs of trainings are
+made anew, either going first in turn.
 """
 
 from __future__ import annotations
@@ -52,12 +54,13 @@ def resnet_by_eights():
     return model, shape, 8, steps
 
 
-# What is trained, the most that recording may cost, pairs of epochs, and steps a turn.
+# What is trained, the most that recording may cost, pairs of trainings, pairs of epochs in each,
+# and steps a turn.
 MEASURED = (
-    (tiny, 1.05, 15, 5),
-    (medium, 1.03, 15, 2),
-    (resnet, 1.01, 10, 1),
-    (resnet_by_eights, 1.01, 10, 1),
+    (tiny, 1.05, 1, 15, 5),
+    (medium, 1.03, 1, 15, 2),
+    (resnet, 1.01, 2, 6, 1),
+    (resnet_by_eights, 1.01, 4, 10, 1),
 )
 _LARGE = (resnet, resnet_by_eights)  # too slow for XLA and for a second tape
 
@@ -110,10 +113,10 @@ class Turns:
     Each is a `fit` of its own in a thread of its own, and goes on only while it has the turn.
     """
 
-    def __init__(self, block: int) -> None:
+    def __init__(self, block: int, first: int) -> None:
         self.block = block
         self.changed = threading.Condition()
-        self.turn: int | None = 0
+        self.turn = first
         self.players = 2
 
     def take(self, player: int) -> None:
@@ -169,16 +172,18 @@ def clock(turns: Turns, player: int):
     return Clock()
 
 
-def ratios(make: Callable, jit: bool, other: str, pairs: int, block: int) -> list[float]:
-    """Other / plain, pair of epochs by pair, after a warming pair."""
+def ratios(
+    make: Callable, jit: bool, other: str, pairs: int, block: int, first: int = 0
+) -> list[float]:
+    """Other / plain, pair of epochs by pair, after a warming pair; `first`: 0 plain, 1 other."""
     import kerasaudit as ka
 
-    plain, data = built(make, jit)
-    model, _ = built(make, jit)
+    models = {player: built(make, jit) for player in (first, 1 - first)}
+    (plain, data), (model, _) = models[0], models[1]
     recorded = other == "recorded"
     eager = other == "eager second tape"
     callback = ka.GradientRecorder() if recorded else second_tape(model, data, eager=eager)
-    turns = Turns(block)
+    turns = Turns(block, first)
     # The clock comes last: its end of an epoch is after what the others do there.
     clocks = [clock(turns, 0), clock(turns, 1)]
     work = [(plain, [clocks[0]]), (model, [callback, clocks[1]])]
@@ -201,10 +206,14 @@ def ratios(make: Callable, jit: bool, other: str, pairs: int, block: int) -> lis
 
 def run() -> bool:
     held = True
-    for make, ceiling, pairs, block in MEASURED:
+    for make, ceiling, trainings, pairs, block in MEASURED:
         for jit in (False, True) if make not in _LARGE else (False,):
             name = f"gradients: {make.__name__}, jit_compile {'on' if jit else 'off'}"
-            found = ratios(make, jit, "recorded", pairs, block)
+            found = [
+                ratio
+                for training in range(trainings)
+                for ratio in ratios(make, jit, "recorded", pairs, block, training % 2)
+            ]
             held &= report(f"{name}: recorded / plain", found, ceiling, at_most=True)
             if make in _LARGE:
                 continue

@@ -22,8 +22,7 @@ from kerasaudit.report.wording import printable
 __all__ = ["AuditItem", "LockItem", "OrphansItem", "OthersItem", "UnreadableItem", "summarised"]
 
 
-# mypy is told of `fail` that it is a function: what it raises is set on it at run time.
-class _Failed(pytest.fail.Exception):  # type: ignore[name-defined,misc]
+class _Failed(pytest.fail.Exception):  # type: ignore[name-defined,misc] # set at run time, on `fail`
     """A failure that is shown as a text alone, no frames of ours, and summarised in a line."""
 
     def __init__(self, text: str, line: str = "") -> None:

@@ -220,3 +220,17 @@ def test_a_norm_of_a_hundred_thousand_equal_elements_is_not_rounded_away():
     entries, tensors = [entry_of(gradient.shape, (1,))], [Tensors(gradient)]
     made = figures(("l2",), entries, tensors, "float32", norms=tensorflow_norms.norms)
     np.testing.assert_allclose(made.values[0], np.sqrt(1e5) * 0.1234567, rtol=2e-5)
+
+
+@each_norm
+@pytest.mark.parametrize("rows", [5**7, 2 * 5**6, 4 * 3**9, 8 * 3**7, 64 * 3**5, 512 * 9])
+def test_norms_of_a_large_weight_of_any_number_of_rows(norms, rows):
+    """Rows are taken by eights where they can be: each is looked at, the first and the last too."""
+    kernels = 2**17 // rows + 3
+    gradient = np.random.default_rng(rows).uniform(-0.5, 0.5, (rows, kernels)).astype("float32")
+    gradient[-1, 0], gradient[0, 1], gradient[rows // 2, 2] = -1, 2, 3
+    entries, tensors = [entry_of(gradient.shape, (1,))], [Tensors(gradient)]
+    made = figures(("l2", "max_abs"), entries, tensors, "float32", norms=norms)
+    wide = gradient.astype("float64")
+    np.testing.assert_allclose(made.values[0], np.sqrt((wide**2).sum(0)), rtol=2e-5)
+    np.testing.assert_array_equal(made.values[1], np.abs(gradient).max(0))
